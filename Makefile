@@ -67,6 +67,8 @@ pins: .venv/.uv ## Pin the dependencies anew; UPGRADE=1 takes the newest
 	$(PIN) --group setup --output-file requirements/uv.txt
 	$(PIN) pyproject.toml --group build --output-file requirements/run.txt
 	$(PIN) pyproject.toml --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+	$(PIN) pyproject.toml --group build --group action --constraints requirements/dev.txt \
+		--output-file requirements/action.txt
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv build dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The counts in docs/index.md and CHANGELOG.md: of shapes, metrics, events and clauses, as the files have them."""
+"""The counts of shapes, metrics, events and clauses in docs/index.md, docs/explanation/tcop.md and CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -17,18 +17,31 @@ _SHAPES = list(Catalog.load())
 _CLAUSES = len(load_clauses())
 _EFFECT_CLAUSES = sum(clause.builder.name == EFFECT_SCENARIOS for clause in load_clauses())
 _METRIC_SHAPES = sum(bool(shape.metrics) for shape in _SHAPES)
+_EVENT_SHAPES = sum(bool(shape.events) for shape in _SHAPES)
 _METRICS = len({(shape.policy.type, metric.name) for shape in _SHAPES for metric in shape.metrics})
+_ASSUMED_NAMES = len(
+    {
+        (shape.policy.type, metric.name)
+        for shape in _SHAPES
+        for index, metric in enumerate(shape.metrics)
+        if f"metrics.{index}.metricName" in shape.assumed
+    }
+)
 _EVENTS = sum(len(shape.events) for shape in _SHAPES)
 _COUNTS = (
     (r"\d+(?= shapes, one file each)", len(_SHAPES)),
     (r"(?<=A catalogue of )\d+(?= shapes)", len(_SHAPES)),
     (r"\d+(?= describe metric\s)", _METRIC_SHAPES),
     (r"\d+(?= of metric alarms)", _METRIC_SHAPES),
-    (r"\d+(?= describe event alarms)", len(_SHAPES) - _METRIC_SHAPES),
-    (r"\d+(?= of event alarms)", len(_SHAPES) - _METRIC_SHAPES),
+    (r"\d+(?= describe event alarms)", _EVENT_SHAPES),
+    (r"\d+(?= of event alarms)", _EVENT_SHAPES),
+    (r"\d+(?= describe other alarms)", len(_SHAPES) - _METRIC_SHAPES - _EVENT_SHAPES),
+    (r"\d+(?= of other alarms)", len(_SHAPES) - _METRIC_SHAPES - _EVENT_SHAPES),
     (r"(?<=alarms with )\d+(?= metrics)", _METRICS),
     (r"(?<=alarms with )\d+(?= events)", _EVENTS),
     (r"(?<=alarms with the )\d+(?=\s+events)", _EVENTS),
+    (r"\d+(?= of the \d+ names of metrics)", _ASSUMED_NAMES),
+    (r"(?<=of the )\d+(?= names of metrics)", _METRICS),
     (r"\d+(?= clauses in \[)", _CLAUSES),
     (r"\d+(?= of them check what the receiver)", _EFFECT_CLAUSES),
     (r"(?<=A contract of )\d+(?= clauses)", _CLAUSES),
@@ -46,7 +59,7 @@ def page(file: Path) -> str:
 
 PAGES = tuple(
     Page(file, partial(page, file), "what the catalogue and the clauses count")
-    for file in (ROOT / "docs" / "index.md", ROOT / "CHANGELOG.md")
+    for file in (ROOT / "docs" / "index.md", ROOT / "docs" / "explanation" / "tcop.md", ROOT / "CHANGELOG.md")
 )
 
 if __name__ == "__main__":

@@ -55,6 +55,13 @@ _WEBHOOKS = (
         ("cvm/events",),
         Form.DOCUMENTED,
     ),
+    Webhook(
+        "prometheus",
+        "prometheusAlarm",
+        "An alarm of Managed Service for Prometheus; no page prints it",
+        ("prometheus/alerts",),
+        Form.DOCUMENTED,
+    ),
     Webhook("cloudevents", "cloudEvent", "A CloudEvent that EventBridge posts", ("antiddos/events",), Form.CLOUDEVENTS),
 )
 
@@ -69,7 +76,7 @@ def page() -> str:
         name = component_name(webhook.name)
         schemas[name] = _extract_definitions(schema, schema.pop("$defs"), name, schemas)
         webhooks[webhook.name] = {"post": _operation(webhook)}
-    for shape in Catalog.load():
+    for shape in (shape for shape in Catalog.load() if shape.metrics or shape.events):
         schemas[component_name(f"{shape.id} dimensions")] = {"title": shape.title.en, **dimensions_schema(shape)}
     document = {
         "openapi": "3.1.1",

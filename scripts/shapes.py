@@ -17,6 +17,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback_view import CallbackView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,10 @@ A shape describes the callbacks of one product. The catalogue has {shapes} shape
 events. `tcop-mock list` finds shapes; `tcop-mock show ID` prints one in full.
 
 - Dimensions are the keys of `alarmObjInfo.dimensions` in their order in callbacks, with their JSON type and the values
-  of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*.
+  of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*. For APM and RUM these
+  keys stand in `alarmObjInfo` itself, for Prometheus in its `tags`, and for CLS they are the whole body.
+- *extra* shapes are no published alarm callbacks of TCOP: no page prints them, or another service sends them. Globs
+  such as `*` leave them out; `emit`, `send` and `load` make them by their id. The clause TCM320 posts them.
 - The threshold is the one of generated alarms, not a default of Tencent Cloud.
 - *assumed* lists values without a source: no page and no capture shows them. [Errata](errata.md) lists the
   contradictions between pages.
@@ -63,9 +67,12 @@ def _products(shapes: list[Shape]) -> Iterator[str]:
 def _shape(shape: Shape) -> Iterator[str]:
     yield f"### {shape.id}\n"
     yield f"{escape_markdown(shape.title.en)} · {escape_markdown(shape.title.zh)}\n"
-    region = "sent" if shape.regional else "not sent"
-    yield f"- namespace {code_span(shape.namespace)}, policy type {code_span(shape.policy.type)}, region {region}"
+    names = {"namespace": shape.namespace, "policy type": shape.policy.type}
+    sent = [f"{label} {code_span(name) if name else 'not sent'}" for label, name in names.items()]
+    yield f"- {', '.join(sent)}, region {'sent' if shape.regional else 'not sent'}"
     yield f"- {shape.kind} alarms; forms {', '.join(forms_of(shape))}"
+    if shape.extra:
+        yield f"- extra: {escape_markdown(shape.extra)}"
     if shape.retired:
         yield f"- retired: from {shape.retired} on TCOP has no such policies; `check` does not post them"
     if shape.optional:
@@ -76,7 +83,7 @@ def _shape(shape: Shape) -> Iterator[str]:
     documented = dict(_leaves(_dimensions(shape, Form.DOCUMENTED)))
     for key, value in documented.items():
         yield _dimension(key, value, "")
-    for key, value in _leaves(_dimensions(shape, Form.OBSERVED)):
+    for key, value in _leaves(_dimensions(shape, Form.OBSERVED)) if Form.OBSERVED in forms_of(shape) else ():
         if key not in documented:
             yield _dimension(key, value, ", observed")
     yield ""
@@ -93,7 +100,7 @@ def _assumed(shape: Shape) -> Iterator[str]:
 def _dimensions(shape: Shape, form: Form) -> dict[str, Any]:
     generator = Generator(1, form=form)
     body = generator.callback(generator.alarm(shape), State.FIRING).to_dict()
-    return dict(body["alarmObjInfo"]["dimensions"])
+    return dict(CallbackView(body).object_keys) or body
 
 
 def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

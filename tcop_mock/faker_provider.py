@@ -27,7 +27,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import AlarmKind, Lang, Shape
+from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_extras
 from tcop_mock.errors import UsageError, enum_member
 
 try:
@@ -193,7 +193,7 @@ class TcopProvider(BaseProvider):
 
 
 def _matching_shapes(shape: str | Shape | None) -> list[Shape]:
-    return [shape] if isinstance(shape, Shape) else Catalog.load().match(shape or "*")
+    return [shape] if isinstance(shape, Shape) else without_extras(Catalog.load().match(shape or "*"))
 
 
 @lru_cache

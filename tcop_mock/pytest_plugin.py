@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.domain.alarm import Callback
+    from tcop_mock.testing.catch import CaughtCalls
     from tcop_mock.testing.contract import Contract
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory
     from tcop_mock.testing.receiver import Receiver
@@ -42,6 +43,7 @@ _OPTIONS = (
     ("baseline", "FILE", False, "known findings, which fail no test; `tcop-mock check --baseline-update` writes them"),
     ("report", "KIND=PATH", True, f"write a report of the contract tests; KIND: {', '.join(_REPORT_FORMATS)}"),
     ("allow-host", "HOST,...", True, "hosts, other than this machine, that tests may send to"),
+    ("catch-host", "HOST=KIND", True, "hosts that tcop_catch answers for besides the known ones"),
 )
 """Name, metavar, whether it is a list, help."""
 
@@ -159,6 +161,15 @@ def tcop_run() -> Iterator[ReceiverStarter]:
 
 
 @pytest.fixture
+def tcop_catch(request: pytest.FixtureRequest) -> Iterator[CaughtCalls]:
+    """Catches calls of this process to chats and PagerDuty, and refuses all others: ``.messages``, ``.refused``."""
+    from tcop_mock.testing.catch import catch_calls
+
+    with catch_calls(request.node) as calls:
+        yield calls
+
+
+@pytest.fixture
 def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[OpenTarget]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
     from tcop_mock.testing.target import open_target_under_test
@@ -201,7 +212,8 @@ def tcop_contract(
     """The contract: ``tcop_contract.check()`` checks ``tcop_target``, with a result for each clause."""
     from tcop_mock.testing.contract import Contract
 
-    return Contract(request, _tcop_target_under_test, tcop_catalogue, tcop_observer)
+    calls = request.getfixturevalue("tcop_catch") if "tcop_catch" in request.fixturenames else None
+    return Contract(request, _tcop_target_under_test, tcop_catalogue, tcop_observer, calls)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE
-from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.shape import Lang, without_extras
 from tcop_mock.errors import UsageError, enum_member
 
 try:
@@ -72,7 +72,7 @@ def callbacks(
         UsageError: no shape has such a state or form.
     """
     catalog = catalog or Catalog.load()
-    shapes = {shape.id: shape for glob in globs or ("*",) for shape in catalog.match(glob)}
+    shapes = {shape.id: shape for glob in globs or ("*",) for shape in without_extras(catalog.match(glob))}
     kinds = [
         _Kind(shape, state, lang, form)
         for shape in shapes.values()

@@ -3,12 +3,13 @@
 import importlib.util
 import os
 import sysconfig
-from collections.abc import Generator
 from pathlib import Path
 
-import coverage
-import pytest
+import branch_coverage
 from hypothesis import settings
+
+if branch_coverage.FOLDER:
+    branch_coverage.start()
 
 settings.register_profile(
     "repeatable",
@@ -32,32 +33,7 @@ if _folder != Path(sysconfig.get_path("purelib")):
     os.environ["PYTHONPATH"] = str(_folder)
 
 
-MANY_CASES, MEASURED_CASES = 76, 8
-"""Of a test with many cases (one for each shape, clause or mutant), coverage is measured in the first of them only."""
-_unmeasured: set[str] = set()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Choose the tests in which no coverage is measured: proofs, and the later cases of tests with many."""
-    cases: dict[str, list[str]] = {}
-    for item in items:
-        cases.setdefault(item.nodeid.partition("[")[0], []).append(item.nodeid)
-    _unmeasured.update(item.nodeid for item in items if item.get_closest_marker("proof"))
-    _unmeasured.update(case for many in cases.values() if len(many) > MANY_CASES for case in many[MEASURED_CASES:])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure no coverage in such a test, nor in the commands that it starts: measuring doubles their time."""
-    measuring = coverage.Coverage.current() if item.nodeid in _unmeasured else None
-    if measuring is None:
-        return (yield)
-    measuring.stop()
-    configuration = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-    try:
-        return (yield)
-    finally:
-        if configuration is not None:
-            os.environ["COVERAGE_PROCESS_CONFIG"] = configuration
-        measuring.start()
+def pytest_sessionfinish() -> None:
+    """Write what this process has measured."""
+    if branch_coverage.FOLDER:
+        branch_coverage.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,9 @@ _DDOS_PRODUCT = "antiddos"
 _CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"})
 _CLS_KEYS = frozenset({"TopicID", "LogsetID", "LogsetName", "TriggerTime", "FireTime", "ConsecutiveAlertNums"})
 _MIN_CLS_KEYS = 2
+_MAX_DEPTH = 6
+_ONE_PRODUCT = frozenset({AlarmKind.PROMETHEUS, AlarmKind.CLS})
+"""Kinds of alarms of one product, whose users choose the labels or the whole content."""
 _POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
 """Weights of the features. A policy type identifies one shape or a few; a namespace identifies a product."""
 
@@ -45,7 +49,7 @@ class ShapeClassifier:
     def classify(self, body: Any) -> Classification:  # noqa: ANN401 - any JSON value
         """Return the kind and the shapes of a body, which may be any JSON value."""
         kind = kind_of(body)
-        if kind in {UNKNOWN, CLS}:
+        if kind == UNKNOWN:
             return Classification(kind)
         if is_cloud_event(body):
             return self._classify_cloud_event(kind, body)
@@ -56,11 +60,7 @@ class ShapeClassifier:
             for profile in self._profiles
             if profile.shape.kind.value == shape_kind and profile.is_product(features)
         ]
-        scores = [
-            (profile.shape, profile.score(features))
-            for profile in same_product
-            if profile.has_keys(features.dimensions)
-        ]
+        scores = [(profile.shape, profile.score(features)) for profile in same_product if profile.has_keys(features)]
         best_score = max((score for _, score in scores), default=0.0)
         best_shapes = tuple(shape for shape, score in scores if score == best_score)
         best_shapes = tuple(sorted(best_shapes, key=lambda shape: -len(shape.dimensions)))  # most dimensions first
@@ -100,6 +100,8 @@ class ShapeFeatures(NamedTuple):
     namespace: str | None
     subject: str | None
     product: str | None
+    in_object_info: bool = False
+    """Whether the dimensions stand in ``alarmObjInfo`` itself."""
 
     @classmethod
     def from_body(cls, body: Any) -> ShapeFeatures:  # noqa: ANN401 - any JSON value
@@ -108,11 +110,12 @@ class ShapeFeatures(NamedTuple):
         conditions = view.conditions
         namespace = string_or_none(view.object_info.get("namespace"))
         return cls(
-            view.dimensions,
+            body if kind_of(body) == CLS else view.object_keys,
             string_or_none(view.policy.get("policyType")),
             namespace and namespace.casefold(),
             string_or_none(conditions.get("metricName", conditions.get("eventName"))),
             string_or_none(conditions.get("productName")),
+            "dimensions" not in view.object_info and bool(view.object_keys),
         )
 
 
@@ -135,6 +138,28 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
         not policy.keys() & {"policyId", "policyType", "policyTypeCName"} and "eventShowName" not in conditions
     )
     return EVENTBRIDGE if is_eventbridge else AlarmKind.EVENT.value
+
+
+def find_nested_callback(tree: Any, depth: int = _MAX_DEPTH) -> str | None:  # noqa: ANN401 - any JSON value
+    """Return the path at which a JSON value holds an alarm callback, as an object or as its text; ``None`` if nowhere.
+
+    Logs, queues and gateways wrap callbacks so.
+    """
+    if isinstance(tree, str) and "alarmObjInfo" in tree and tree.lstrip().startswith("{"):
+        try:
+            tree = json.loads(tree)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(tree, dict) and {"alarmObjInfo", "alarmPolicyInfo"} <= tree.keys():
+        return ""
+    children: Iterable[tuple[Any, Any]] = ()
+    if depth and isinstance(tree, dict | list):
+        children = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, child in children:
+        path = find_nested_callback(child, depth - 1)
+        if path is not None:
+            return f"{key}.{path}" if path else str(key)
+    return None
 
 
 def is_cloud_event(body: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -181,14 +206,22 @@ class _ShapeProfile(NamedTuple):
 
     def is_product(self, features: ShapeFeatures) -> bool:
         """Return whether the body is of this product. Without any other feature, all dimensions must match."""
+        if self.shape.kind in _ONE_PRODUCT:
+            return True
+        if self.shape.in_object_info:
+            return features.in_object_info and (self._is_policy_type(features) or self._has_half(features.dimensions))
         if features.policy_type is None and features.namespace is None and features.product is None:
             return len(match_keys(self.shape, features.dimensions)) == len(self.shape.dimensions)
-        return self.shape.policy.type == features.policy_type or self._is_namespace(features)
+        return self._is_policy_type(features) or self._is_namespace(features)
 
-    def has_keys(self, dimensions: Mapping[str, Any]) -> bool:
+    def has_keys(self, features: ShapeFeatures) -> bool:
         """Return whether all documented keys are present, or some are missing and none is unknown."""
-        matches = match_keys(self.shape, dimensions)
-        return len(matches) == len(self.shape.dimensions) or not self._unknown_key_count(matches, dimensions)
+        if self.shape.kind in _ONE_PRODUCT:
+            return True
+        if self.shape.in_object_info is not features.in_object_info:
+            return False
+        matches = match_keys(self.shape, features.dimensions)
+        return len(matches) == len(self.shape.dimensions) or not self._unknown_key_count(matches, features.dimensions)
 
     def score(self, features: ShapeFeatures) -> float:
         """Return how well the shape matches; more is better."""
@@ -198,16 +231,24 @@ class _ShapeProfile(NamedTuple):
             _same_type(documented[key], features.dimensions[key_in_body]) for key, key_in_body in matches.items()
         )
         return (
-            _POLICY_TYPE_WEIGHT * (self.shape.policy.type == features.policy_type)
+            _POLICY_TYPE_WEIGHT * self._is_policy_type(features)
             + _NAMESPACE_WEIGHT * self._is_namespace(features)
             + _SUBJECT_WEIGHT * (features.subject in self.subjects)
             + _KEYS_WEIGHT * len(matches) / (len(documented) + self._unknown_key_count(matches, features.dimensions))
             + _TYPES_WEIGHT * same_type_count / len(documented)
         )
 
+    def _is_policy_type(self, features: ShapeFeatures) -> bool:
+        return bool(features.policy_type) and self.shape.policy.type == features.policy_type
+
+    def _has_half(self, dimensions: Mapping[str, Any]) -> bool:
+        return 2 * len(match_keys(self.shape, dimensions)) >= len(self.shape.dimensions)
+
     def _is_namespace(self, features: ShapeFeatures) -> bool:
         product = self.shape.product
-        return features.namespace in self.namespaces or (product is not None and product.name == features.product)
+        return (bool(features.namespace) and features.namespace in self.namespaces) or (
+            product is not None and product.name == features.product
+        )
 
     def _unknown_key_count(self, matches: Mapping[str, str], dimensions: Mapping[str, Any]) -> int:
         return len(dimensions.keys() - set(matches.values()) - self.shape.observed.dimensions.keys())

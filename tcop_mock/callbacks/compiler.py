@@ -273,6 +273,7 @@ class RenderedDimensions(NamedTuple):
     """Additional keys of captured dimensions."""
     additional_msg: tuple[tuple[str, str], ...]
     cloud_event: dict[str, Any]
+    alert_texts: dict[str, str]
 
     def update_optional_fields(self, optional_fields: OptionalFields) -> OptionalFields:
         """Return a policy's optional fields completed with those of the alarm."""
@@ -281,6 +282,7 @@ class RenderedDimensions(NamedTuple):
             dimensions=self.observed_dimensions,
             additional_msg=self.additional_msg,
             cloud_event=self.cloud_event,
+            alert_texts=self.alert_texts,
         )
 
 
@@ -333,6 +335,7 @@ def templates(shape: Shape) -> dict[str, Any]:
         "dimensions_zh": shape.dimensions_zh,
         "observed": {"dimensions": shape.observed.dimensions, "additionalMsg": messages},
         "cloudevent": dataclasses.asdict(shape.cloud_event) if shape.cloud_event else {},
+        "alert": shape.alert_texts,
     }
 
 
@@ -386,7 +389,9 @@ class CompiledShape:
         """Render the dimensions of an alarm from all its values, built-in ones included."""
         rendered = self._render[lang](values)
         messages = tuple((row["key"], row["value"]) for row in rendered["additional_msg"].values())
-        return RenderedDimensions(rendered["dimensions"], rendered["observed"], messages, rendered["cloud_event"])
+        return RenderedDimensions(
+            rendered["dimensions"], rendered["observed"], messages, rendered["cloud_event"], rendered["alert"]
+        )
 
     def _templates(self) -> dict[Lang, dict[str, Any]]:
         shape = self.shape
@@ -397,6 +402,7 @@ class CompiledShape:
             "observed": dict(shape.observed.dimensions),
             "additional_msg": messages,
             "cloud_event": dataclasses.asdict(cloud_event) if cloud_event else {},
+            "alert": dict(shape.alert_texts),
         }
         dimensions = dict(shape.dimensions)
         return {

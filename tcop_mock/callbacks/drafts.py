@@ -38,6 +38,8 @@ _NAMESPACE = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)+")
 _MAX_DECIMALS = 3
 _PERCENT = 100
 _OPTIONAL_KEY = "objName"
+_LEARNED_KINDS = frozenset({AlarmKind.METRIC.value, AlarmKind.EVENT.value, AlarmKind.PROMETHEUS.value})
+_PROMETHEUS_TITLE = "Prometheus - alerts"
 
 
 class Draft(NamedTuple):
@@ -61,7 +63,7 @@ def learned_kind(body: Any) -> AlarmKind | None:  # noqa: ANN401 - any JSON valu
     kind = kind_of(body)
     if kind == EVENTBRIDGE and not is_cloud_event(body):
         return AlarmKind.EVENT
-    return AlarmKind(kind) if kind in {AlarmKind.METRIC.value, AlarmKind.EVENT.value} else None
+    return AlarmKind(kind) if kind in _LEARNED_KINDS else None
 
 
 def group_bodies(bodies: Iterable[Body]) -> list[BodyGroup]:
@@ -76,7 +78,7 @@ def group_bodies(bodies: Iterable[Body]) -> list[BodyGroup]:
         product = features.product if kind is AlarmKind.EVENT else features.policy_type or features.namespace
         group = groups.setdefault((kind, product, features.policy_type, paths), BodyGroup(kind, []))
         group.bodies.append(body)
-    return [group for group in groups.values() if CallbackView(group.bodies[0]).dimensions]
+    return [group for group in groups.values() if CallbackView(group.bodies[0]).object_keys]
 
 
 class DraftBuilder:
@@ -93,12 +95,18 @@ class DraftBuilder:
 
     def build(self, group: BodyGroup) -> Draft:
         """Return the draft of a group."""
+        if group.kind is AlarmKind.PROMETHEUS:
+            return self._build_prometheus(group)
         first = CallbackView(group.bodies[0])
         namespaces = Counter(_namespace_of(body) for body in group.bodies)
         namespace = namespaces.most_common(1)[0][0]
         policy_type = str(first.policy.get("policyType") or "unknown")
-        assumed = [key for key, is_known in (("policy.type", "policyType" in first.policy),) if not is_known]
-        if not first.object_info.get("namespace"):
+        in_object_info = ShapeFeatures.from_body(group.bodies[0]).in_object_info
+        has_namespace = bool(first.object_info.get("namespace"))
+        in_object_info = ShapeFeatures.from_body(group.bodies[0]).in_object_info
+        has_namespace, has_policy_type = bool(first.object_info.get("namespace")), "policyType" in first.policy
+        assumed = [] if has_policy_type or in_object_info else ["policy.type"]
+        if not (has_namespace or in_object_info):
             assumed.append("namespace")
         values = DraftValues([_capture(body) for body in group.bodies], self._vocabulary)
         dimensions = _nested(values.learn())
@@ -110,17 +118,39 @@ class DraftBuilder:
         table: dict[str, Any] = {
             "title": policy["name"],
             "kind": group.kind.value,
-            "namespace": namespace,
+            **({"in_object_info": True} if in_object_info else {}),
+            **({"namespace": namespace} if has_namespace or not in_object_info else {}),
             "regional": any("region" in CallbackView(body).object_info for body in group.bodies),
             "source": SOURCE,
             "assumed": assumed,
-            "policy": policy,
+            **({"policy": policy} if has_policy_type or not in_object_info else {}),
             **({} if is_metric else {"product": _product(first.conditions)}),
             "values": values.values,
             "dimensions": dimensions,
             ("metrics" if is_metric else "events"): rows,
         }
         return Draft(self._new_id(namespace, policy_type, group.kind), table, len(group.bodies))
+
+    def _build_prometheus(self, group: BodyGroup) -> Draft:
+        """Return the draft of alarms of Prometheus that have the same labels."""
+        captures = [_prometheus_capture(body) for body in group.bodies]
+        shared = frozenset.intersection(*(frozenset(one.leaves) for one in captures))
+        captures = [
+            one._replace(leaves={path: one.leaves[path] for path in captures[0].leaves if path in shared})
+            for one in captures
+        ]
+        values = DraftValues(captures, self._vocabulary)
+        learned = _nested(values.learn())
+        table = {
+            "title": _PROMETHEUS_TITLE,
+            "kind": group.kind.value,
+            "source": SOURCE,
+            "assumed": [],
+            "values": values.values,
+            "dimensions": learned["tags"],
+            **({"alert": learned["alert"]} if "alert" in learned else {}),
+        }
+        return Draft(self._new_id("qce/prometheus", "alerts", group.kind), table, len(group.bodies))
 
     def _new_id(self, namespace: str, policy_type: str, kind: AlarmKind) -> str:
         product = _slug(namespace.partition("/")[2])
@@ -137,9 +167,12 @@ class DraftBuilder:
 def find_entry(group: BodyGroup, shapes: Sequence[Shape]) -> Shape | None:
     """Return the entry that the bodies of a group are of, or the one of their product whose keys are nearest."""
     body = group.bodies[0]
+    keys = CallbackView(body).object_keys
+    if group.kind is AlarmKind.PROMETHEUS:  # each rule has labels of its own
+        rules = (shape for shape in shapes if shape.kind is group.kind and shape.dimensions.keys() == keys.keys())
+        return next(rules, None)
     classification = ShapeClassifier(shapes).classify(body)
     candidates = classification.shapes or classification.product
-    keys = CallbackView(body).dimensions
     return min(candidates, key=lambda shape: len(keys.keys() ^ shape.dimensions.keys()), default=None)
 
 
@@ -153,7 +186,7 @@ def drift(group: BodyGroup, shape: Shape) -> list[Issue]:
 
 
 def _differences(view: CallbackView, shape: Shape, plan: CompiledShape) -> Iterator[Issue]:
-    dimensions, matches = view.dimensions, match_keys(shape, view.dimensions)
+    dimensions, matches = view.object_keys, match_keys(shape, view.object_keys)
     known = dict(shape.dimensions) | dict(shape.observed.dimensions)
     key_of = {found: key for key, found in matches.items()}
     for key, value in dimensions.items():
@@ -170,7 +203,7 @@ def _differences(view: CallbackView, shape: Shape, plan: CompiledShape) -> Itera
     if name and name not in names:
         yield Issue("metrics" if shape.metrics else "events", f"{name} is new")
     policy_type = view.policy.get("policyType")
-    if policy_type is not None and policy_type != shape.policy.type:
+    if shape.policy.type and policy_type is not None and policy_type != shape.policy.type:
         yield Issue("policy.type", f"is {policy_type}, and {shape.policy.type} in the entry")
 
 
@@ -212,12 +245,21 @@ def _nested(leaves: Mapping[Path, Any]) -> dict[str, Any]:
 def _capture(body: Body) -> Capture:
     info = CallbackView(body).object_info
     names = {"account.app_id": "appId", "account.uin": "uin", "region": "region"}
-    dimensions = dict(_leaves(CallbackView(body).dimensions))
+    dimensions = dict(_leaves(CallbackView(body).object_keys))
     builtins = {name: str(info.get(key) or "") for name, key in names.items()}
     app_ids = [str(value) for path, value in dimensions.items() if path[-1].lower() == "appid"]
     if not builtins["account.app_id"] and app_ids:
         builtins["account.app_id"] = app_ids[0]
     return Capture(dimensions, builtins)
+
+
+def _prometheus_capture(body: Body) -> Capture:
+    """Return the labels of an alarm of Prometheus below ``tags``, and its texts below ``alert``."""
+    capture, info = _capture(body), CallbackView(body).object_info
+    own = {"region", "namespace", "appId", "uin", "tags"}
+    leaves: dict[Path, Any] = {("tags", *path): value for path, value in capture.leaves.items()}
+    leaves |= {("alert", key): text for key, text in info.items() if key not in own and isinstance(text, str) and text}
+    return capture._replace(leaves=leaves)
 
 
 def _namespace_of(body: Body) -> str:

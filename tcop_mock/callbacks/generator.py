@@ -12,6 +12,8 @@ from tcop_mock.callbacks.compiler import UUID_COLUMNS, compile_shape, uuid_piece
 from tcop_mock.callbacks.pieces import (
     ALNUM,
     BYTE_VALUES,
+    HEX,
+    LOWER_ALNUM,
     ROWS,
     Piece,
     RandomChars,
@@ -22,7 +24,7 @@ from tcop_mock.callbacks.pieces import (
 )
 from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy, require_form, require_state, sample_values
 from tcop_mock.domain.alarm import Alarm, Callback, Form, NotifyType, State, WireFormat
-from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ _BLOCKS_PER_POLICY = 32
 """Number of blocks of alarms per policy before another policy replaces it."""
 
 SESSION_CHARS = 24
+
+_PROM_RULE_CHARS, _PROM_ALERT_CHARS = 8, 16
 
 _UUID_VERSION = 4
 
@@ -102,7 +106,14 @@ class AlarmSampler:
         }
 
     def session_pieces(self, policy: Alarm, form: Form) -> tuple[Piece, ...]:
-        """Return the pieces of a session id: 24 characters, or a UUID if the policy's observed callbacks use one."""
+        """Return the pieces of a session id: 24 characters, or a UUID if the policy's observed callbacks use one.
+
+        Those of Prometheus look like ``prom-pysf4frm_3ef6b8b216aa56e9``.
+        """
+        if policy.kind is AlarmKind.PROMETHEUS:
+            rule = RandomChars(self.session_column, _PROM_RULE_CHARS, alphabet_table(LOWER_ALNUM))
+            alert = RandomChars(self.session_column + _PROM_RULE_CHARS, _PROM_ALERT_CHARS, alphabet_table(HEX))
+            return ("prom-", rule, "_", alert)
         if form is Form.OBSERVED and policy.optional_fields.has_uuid_session_id:
             return uuid_pieces(self.session_column, _UUID_VERSION)
         return (RandomChars(self.session_column, SESSION_CHARS, alphabet_table(ALNUM)),)

@@ -71,7 +71,7 @@ def emit_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireFormat | N
     by_subject = _schemas_by_subject(shape, form, (wire or WireFormat()).envelope(form))
     body_schema = copy.deepcopy(union_schema(by_subject.values()))
     rules = list(_state_rules(body_schema))
-    if form is not Form.CLOUDEVENTS:
+    if _has_conditions(shape, form):
         conditions = _schema_at(body_schema, _POLICY_KEY, _CONDITIONS_KEY)
         conditions |= _all_or_none_rule(conditions)
         conditions["allOf"] = [
@@ -106,16 +106,9 @@ def accept_schema(shape: Shape) -> Schema:
         "description": f"Open. Source of the shape: {shape.source}",
     }
     callback_schema = copy.deepcopy(open_schema(shape.kind.value))
-    object_schema = callback_schema["properties"][_OBJECT_KEY]
-    object_properties = object_schema["properties"]
-    object_properties["namespace"] = {
-        "type": "string",
-        "pattern": f"^({'|'.join(map(_case_insensitive, _namespaces(shape)))})$",
-    }
-    object_properties["dimensions"] = dimensions_schema(shape)
-    for key in ("if", "then"):
-        object_schema.pop(key, None)
-    object_schema["required"] = ["dimensions"]
+    if shape.kind in {AlarmKind.PROMETHEUS, AlarmKind.CLS}:
+        return {**callback_schema, **head}  # each rule has labels of its own; users write the content of CLS
+    _restrict_object(callback_schema["properties"][_OBJECT_KEY], shape)
     if shape.cloud_event is None:
         return {**callback_schema, **head}
     cloud_event_schema = copy.deepcopy(open_schema("cloudevents"))
@@ -133,12 +126,27 @@ def accept_schema(shape: Shape) -> Schema:
     }
 
 
+def _restrict_object(object_schema: Schema, shape: Shape) -> None:
+    """Restrict the schema of any product's ``alarmObjInfo`` to that of a shape."""
+    properties, namespaces = object_schema["properties"], _namespaces(shape)
+    if namespaces:
+        pattern = f"^({'|'.join(map(_case_insensitive, namespaces))})$"
+        properties["namespace"] = {"type": "string", "pattern": pattern}
+    for key in ("if", "then"):
+        object_schema.pop(key, None)
+    if shape.in_object_info:
+        properties |= dimensions_schema(shape)["properties"]
+    else:
+        properties["dimensions"] = dimensions_schema(shape)
+        object_schema["required"] = ["dimensions"]
+
+
 @cache
 def open_schema(kind: str) -> Schema:
     """Return the schema of all bodies of a kind, for any product. Callers must not modify it.
 
     Args:
-        kind: ``metric``, ``event`` (also for EventBridge bodies) or ``cloudevents``.
+        kind: ``metric``, ``event`` (also for EventBridge bodies), ``prometheus``, ``cls`` or ``cloudevents``.
     """
     file = data_root("contracts") / "schemas" / f"callback-{kind}.schema.json"
     schema: Schema = json.loads(file.read_text(encoding="utf-8"))
@@ -167,7 +175,7 @@ def inline_refs(schema: Schema) -> Schema:
 
 
 def _namespaces(shape: Shape) -> list[str]:
-    return sorted({shape.namespace, *(metric.namespace for metric in shape.metrics if metric.namespace)})
+    return sorted({*filter(None, (shape.namespace, *(metric.namespace for metric in shape.metrics)))})
 
 
 def _case_insensitive(text: str) -> str:
@@ -182,7 +190,7 @@ def documented_schema(shape: Shape, form: Form = Form.DOCUMENTED, wire: WireForm
     Arguments and errors are those of :func:`emit_schema`.
     """
     documented = _document_types(_union_in_english(shape, form, (wire or WireFormat()).envelope(form)))
-    if form is not Form.CLOUDEVENTS:
+    if _has_conditions(shape, form):
         conditions = _schema_at(documented, _POLICY_KEY, _CONDITIONS_KEY)
         optional = _optional_keys(conditions)
         if optional:
@@ -200,11 +208,12 @@ def dimensions_schema(shape: Shape) -> Schema:
     wire = WireFormat()
     callback_forms = [form for form in forms_of(shape) if form is not Form.CLOUDEVENTS]
     all_forms = union_schema(
-        _schema_at(subject_schema, _OBJECT_KEY, "dimensions")
+        _schema_at(subject_schema, _OBJECT_KEY, *(() if shape.in_object_info else ("dimensions",)))
         for form in callback_forms
         for subject_schema in (BodySchemaBuilder(shape, form, wire.envelope(form)).of_first_subject(),)
     )
-    properties = {key: _widen(schema) for key, schema in all_forms["properties"].items()}
+    known = {*shape.dimensions, *shape.observed.dimensions} if shape.in_object_info else all_forms["properties"].keys()
+    properties = {key: _widen(schema) for key, schema in all_forms["properties"].items() if key in known}
     for key, aliases in shape.aliases.items():
         properties |= dict.fromkeys(aliases, properties[key])
     required = [key for key in shape.dimensions if key not in (*shape.aliases, *shape.optional, *_OPTIONAL_DIMENSIONS)]
@@ -235,6 +244,8 @@ def _widen(schema: Schema) -> Schema:
 
 def _document_types(schema: Schema, key: str = "") -> Schema:
     if schema.get("type") == "object":
+        if not schema["properties"]:
+            return {"type": "object"}  # such as tags of a CloudEvent, which users choose
         return {
             **schema,
             "properties": {
@@ -261,6 +272,10 @@ def _is_text_or_integer(schema: Schema) -> bool:
     if "const" in schema:
         return isinstance(schema["const"], str | int) and not isinstance(schema["const"], bool)
     return schema.get("type") in {"string", "integer"}
+
+
+def _has_conditions(shape: Shape, form: Form) -> bool:
+    return bool(shape.metrics or shape.events) and form is not Form.CLOUDEVENTS
 
 
 def _subject_key(shape: Shape) -> str:

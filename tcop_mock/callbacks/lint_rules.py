@@ -243,19 +243,23 @@ def body_too_large(entry: LintedEntry) -> Iterator[Problem]:
 
 
 def _body_generators(shape: Shape, form: Form, lang: Lang, *states: State) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield the name of each metric or event and a generator of its body, for each supported state of these."""
+    """Yield the name of each metric or event and a generator of its body, for each supported state of these.
+
+    A shape without metrics and events has one, under the shape's id.
+    """
     generator = Generator(_SEED, lang, form=form)
 
-    def generate_body(name: str, state: State) -> bytes:
+    def generate_body(name: str | None, state: State) -> bytes:
         alarm = generator.alarm(shape, metric=name, required_state=state)
         return generator.callback(alarm, state).to_bytes()
 
-    for subject in shape.metrics or shape.events:
+    for subject in shape.metrics or shape.events or (None,):
         for state in states:
             if supports(shape, {state}, form) and (
                 state is not State.RESOLVED or getattr(subject, "recoverable", True)
             ):
-                yield subject.name, partial(generate_body, subject.name, state)
+                name = subject.name if subject else None
+                yield name or shape.id, partial(generate_body, name, state)
 
 
 class LintedEntry(NamedTuple):

@@ -19,6 +19,7 @@ from tcop_mock.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from tcop_mock.catalog.pools import Region
     from tcop_mock.domain.alarm import RepeatPolicy
     from tcop_mock.domain.shape import Shape
 
@@ -85,6 +86,10 @@ _LEVELS = ("", "", "", "Remind")
 
 """The only level in a documented callback; most policies have none."""
 
+_POLICY_PREFIXES = {AlarmKind.PROMETHEUS: "alert"}
+
+"""Prefixes of policy ids other than ``policy``."""
+
 _TAGS = ((), (("env", "prod"),), (("team", "payments"), ("env", "test")))
 
 
@@ -145,11 +150,12 @@ def draw_policy(shape: Shape, lang: Lang, options: AlarmOptions, *key: object) -
         region=region.code if shape.regional else None,
         namespace=shape.namespace,
         dimensions={},
-        policy_id=f"policy-{rng.text(LOWER_ALNUM, _POLICY_CHARS)}",
+        policy_id=f"{_POLICY_PREFIXES.get(shape.kind, 'policy')}-{rng.text(LOWER_ALNUM, _POLICY_CHARS)}",
         policy_name=rng.choice(names_of_pool("policy", lang)),
         policy=shape.policy,
         first_occurred_at=FIRST_DAY,
         product=shape.product,
+        in_object_info=shape.in_object_info,
     )
     subject_index = rng.randbelow(1 << 32)
     with_repeats = _with_repeats(policy, rng)
@@ -158,12 +164,12 @@ def draw_policy(shape: Shape, lang: Lang, options: AlarmOptions, *key: object) -
         period_s=context.period_s or with_repeats.period_s,
         period_num=context.period_num or with_repeats.period_num,
     )
-    with_optional_fields = replace(
-        with_repeats, optional_fields=_optional_fields(shape, region.full_name, region.code, rng)
-    )
+    with_optional_fields = replace(with_repeats, optional_fields=_optional_fields(shape, region, lang, rng))
     if shape.kind is AlarmKind.EVENT:
         return _with_event(with_optional_fields, shape, options, subject_index)
-    return _with_metric(with_optional_fields, shape, options, subject_index)
+    if shape.kind is AlarmKind.METRIC:
+        return _with_metric(with_optional_fields, shape, options, subject_index)
+    return _without_subject(with_optional_fields, options)
 
 
 def draw_account(*key: object) -> Account:
@@ -179,6 +185,8 @@ def forms_of(shape: Shape) -> tuple[Form, ...]:
     """Return the forms that a shape supports."""
     if shape.kind is AlarmKind.METRIC:
         return (Form.DOCUMENTED, Form.OBSERVED)
+    if shape.kind is not AlarmKind.EVENT:
+        return (Form.DOCUMENTED,)
     return tuple(form for form in Form if form is not Form.CLOUDEVENTS or shape.cloud_event)
 
 
@@ -208,11 +216,20 @@ def require_state(alarm: Alarm, state: State) -> None:
         UsageError: it cannot be in the state; says why.
     """
     if state is State.REPEATED and not alarm.can_repeat:
-        reason = "event alarms never repeat" if alarm.event else f"its alarmNotifyType is {alarm.notify_type.value}"
+        reason = _WITHOUT_REPEATS.get(alarm.kind) or f"its alarmNotifyType is {alarm.notify_type.value}"
         raise UsageError(f"{alarm.shape_id}: no repeated callback: {reason}")
     if state is State.RESOLVED and not alarm.can_resolve:
-        name = alarm.event.name if alarm.event else ""
-        raise UsageError(f"{alarm.shape_id}: no resolved callback: event {name!r} has no recovery; choose another")
+        reason = f"event {alarm.event.name!r} has no recovery; choose another" if alarm.event else _CLS_HAS_NO_STATE
+        raise UsageError(f"{alarm.shape_id}: no resolved callback: {reason}")
+
+
+_CLS_HAS_NO_STATE = "callbacks of CLS have no field for the state"
+
+_WITHOUT_REPEATS = {
+    AlarmKind.EVENT: "event alarms never repeat",
+    AlarmKind.PROMETHEUS: "no source shows one of Prometheus",
+    AlarmKind.CLS: _CLS_HAS_NO_STATE,
+}
 
 
 def _with_repeats(alarm: Alarm, rng: SeededRandom) -> Alarm:
@@ -229,7 +246,7 @@ def _with_repeats(alarm: Alarm, rng: SeededRandom) -> Alarm:
     )
 
 
-def _optional_fields(shape: Shape, region: str, region_code: str, rng: SeededRandom) -> OptionalFields:
+def _optional_fields(shape: Shape, region: Region, lang: Lang, rng: SeededRandom) -> OptionalFields:
     return OptionalFields(
         has_uuid_session_id=rng.choice((False, True)),
         level=rng.choice(_LEVELS),
@@ -237,9 +254,19 @@ def _optional_fields(shape: Shape, region: str, region_code: str, rng: SeededRan
         detail_url_suffix=rng.text(ALNUM, _LINK_CHARS),
         has_capitalized_keys=rng.choice((False, True)),
         show_name_suffix=shape.observed.show_name_suffix,
-        region=region,
-        region_code=region_code,
+        region=region.full_name,
+        region_code=region.code,
+        city=region.city_zh if lang is Lang.ZH else region.city,
     )
+
+
+def _without_subject(alarm: Alarm, options: AlarmOptions) -> Alarm:
+    """Return the policy of an alarm that has neither a metric nor an event."""
+    name = options.metric or options.event
+    if name is not None:
+        raise UnknownNameError("metric", name, [], where=alarm.shape_id)
+    require_state(alarm, options.required_state)
+    return alarm
 
 
 def _with_metric(alarm: Alarm, shape: Shape, options: AlarmOptions, subject_index: int) -> Alarm:

@@ -83,6 +83,8 @@ TIME_PATTERN = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[
 
 _SESSION_PATTERN = r"[0-9A-Za-z]{24}"
 
+_PROMETHEUS_SESSION_PATTERN = r"prom-[0-9a-z]{8}_[0-9a-f]{16}"
+
 _UUID_PATTERN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _NUMBER_PATTERN = r"-?[0-9]+(\.[0-9]+)?"
@@ -137,22 +139,28 @@ class BodySchemaBuilder:
         self._dimensions = cache(self._render_dimensions)
 
     def by_subject(self, langs: Iterable[Lang] = tuple(Lang)) -> dict[str, Schema]:
-        """Return the schemas of bodies in some languages by the name of their metric or event."""
-        return {subject.name: union_schema(self._body_schemas(subject, langs)) for subject in self._subjects}
+        """Return the schemas of bodies in some languages by the name of their metric or event.
+
+        Bodies that have neither are under an empty name.
+        """
+        return {
+            subject.name if subject else "": union_schema(self._body_schemas(subject, langs))
+            for subject in self._subjects
+        }
 
     def of_first_subject(self) -> Schema:
         """Return the schema of bodies about the first metric or event; all have the same dimensions."""
         return union_schema(self._body_schemas(self._subjects[0], Lang))
 
     @property
-    def _subjects(self) -> tuple[Metric | Event, ...]:
-        return self._shape.metrics or self._shape.events
+    def _subjects(self) -> tuple[Metric | Event | None, ...]:
+        return self._shape.metrics or self._shape.events or (None,)
 
-    def _body_schemas(self, subject: Metric | Event, langs: Iterable[Lang]) -> Iterator[Schema]:
+    def _body_schemas(self, subject: Metric | Event | None, langs: Iterable[Lang]) -> Iterator[Schema]:
         """Yield a schema for each variant of a body about a metric or an event."""
         for lang in langs:
             for has_threshold in (True, False) if self._shape.kind is AlarmKind.METRIC else (True,):
-                options = AlarmOptions(metric=subject.name, has_threshold=has_threshold)
+                options = AlarmOptions(metric=subject.name if subject else None, has_threshold=has_threshold)
                 alarm = self._with_markers(draw_policy(self._shape, lang, options, "schema"))
                 for state in (State.FIRING, State.RESOLVED) if alarm.can_resolve else (State.FIRING,):
                     is_resolved = state is State.RESOLVED
@@ -183,12 +191,13 @@ class BodySchemaBuilder:
             detail_url_suffix=self._text_marker("[0-9A-Za-z]+"),
             region=self._any_text,
             region_code=self._region,
+            city=self._any_text,
         )
         dimensions = self._dimensions(alarm.lang)
         return replace(
             alarm,
             account=self._account,
-            policy_id=self._text_marker("policy-[0-9a-z]{8}"),
+            policy_id=self._text_marker(f"{alarm.policy_id.partition('-')[0]}-[0-9a-z]{{8}}"),
             policy_name=self._any_text,
             region=self._region if alarm.region is not None else None,
             dimensions=dimensions.dimensions,
@@ -210,6 +219,8 @@ class BodySchemaBuilder:
         session_pattern = (
             _SESSION_PATTERN if self._form is not Form.OBSERVED else f"({_SESSION_PATTERN}|{_UUID_PATTERN})"
         )
+        if self._shape.kind is AlarmKind.PROMETHEUS:
+            session_pattern = _PROMETHEUS_SESSION_PATTERN
         return CallbackValues(
             session_id=self._text_marker(session_pattern),
             first_occur_time=self._text_marker(TIME_PATTERN),

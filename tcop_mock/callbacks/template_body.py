@@ -2,7 +2,7 @@
 
 Such a body can be anything. It is recognised by the names of TCOP's variables, as keys of JSON objects or before a
 colon in a text: ``policy_name``, ``policyName``, ``PolicyName`` and ``Policy name`` are one name, and
-``alarmObject`` is ``object``.
+``alarmObject`` and ``告警对象`` are ``object``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,37 @@ if TYPE_CHECKING:
     from tcop_mock.domain.alarm import State
 
 _SUFFIX = "fmt"
-_NOT_LETTERS = re.compile(r"[^a-z0-9]")
-_LINE = re.compile(r"^[\s>*#|_\-\"'`•·\[\]]*([A-Za-z][\w .-]{1,40}?)[*_`\"'\]]*\s*[:：=]\s*(.+?)\s*$", re.MULTILINE)
+_NOT_LETTERS = re.compile(r"[^a-z0-9\u4e00-\u9fff]")
+_LINE = re.compile(
+    r"^[\s>*#|_\-\"'`•·\[\]]*([A-Za-z\u4e00-\u9fff][\w .-]{1,40}?)[*_`\"'\]]*\s*[:：=]\s*(.+?)\s*$", re.MULTILINE
+)
 _VARIABLE = re.compile(r"\{\{\s*\.?([A-Za-z_]+)\s*\}\}")
 _NAMES = {
     _NOT_LETTERS.sub("", name.removesuffix(f"_{_SUFFIX}")): name.removesuffix(f"_{_SUFFIX}") for name in VARIABLES
 }
-_COMMON_NAMES = frozenset({"content", "object", "status", "region", "duration", "app_id"})
-"""Names that bodies of other senders have, too."""
+_OTHER_NAMES = {
+    "policy": "policy",
+    "state": "status",
+    "级别": "current_level",
+    "内容": "content",
+    "地域": "region",
+    "对象": "object",
+    "持续时间": "duration",
+    "持续时长": "duration",
+    "首次触发时间": "first_trigger_time",
+    "恢复时间": "recovery_time",
+    "触发时间": "trigger_time",
+    "等级": "current_level",
+    "策略": "policy",
+    "策略名称": "policy_name",
+    "状态": "status",
+}
+"""Names that users give to variables in their own words."""
+_COMMON_NAMES = frozenset({"content", "object", "status", "region", "duration", "app_id", "policy"})
+"""Variables under whose names, or words for them, other senders write, too."""
 _FACTS = {
     "object": ("object",),
-    "policy": ("policy_name", "policy_id"),
+    "policy": ("policy_name", "policy_id", "policy"),
     "status": ("status", "status_level"),
     "level": ("current_level", "last_level"),
     "value": ("current_value_content",),
@@ -120,5 +140,5 @@ def _values_in_text(text: str, depth: int) -> Iterator[tuple[str, str]]:
 
 def _variable_of(name: str) -> str:
     """Return the variable that a key or label is named after, or an empty string."""
-    plain = _NOT_LETTERS.sub("", name.casefold()).removeprefix("alarm").removesuffix(_SUFFIX)
-    return _NAMES.get(plain, "")
+    plain = _NOT_LETTERS.sub("", name.casefold()).removeprefix("alarm").removeprefix("告警").removesuffix(_SUFFIX)
+    return _NAMES.get(plain) or _OTHER_NAMES.get(plain, "")

@@ -19,6 +19,7 @@ from tcop_mock.callbacks.classifier import (
     UNKNOWN,
     Classification,
     ShapeClassifier,
+    find_nested_callback,
     is_cloud_event,
 )
 from tcop_mock.callbacks.generations import (
@@ -57,6 +58,7 @@ _NOT_A_CALLBACK = (
 _NOT_OF_TENCENT = "no source of Tencent Cloud, whose events come from <product>.cloud.tencent"
 _OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is no alarm callback of TCOP"
 _LIST = "is a list; TCOP never posts a list, each callback is a request of its own"
+_NESTED = "holds an alarm callback, which TCOP posts alone: give what is in here as a body of its own"
 _MAX_SHAPES = 5
 
 
@@ -136,8 +138,11 @@ class CallbackValidator:
     def validate_tree(self, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
         """Validate a body that is a JSON value already."""
         classification = self._classifier.classify(tree)
-        if classification.kind in {UNKNOWN, CLS}:
-            return _unknown_result(classification.kind, tree)
+        if classification.kind == UNKNOWN:
+            return _unknown_result(tree)
+        if classification.kind == CLS:
+            shape_id = next((shape.id for shape in classification.shapes), None)
+            return ValidationResult(CLS, shape_id, problems=(Issue("", _OF_CLS),))
         generation = self._generation(classification.kind, tree)
         shapes = _by_order_of_keys(classification.shapes, tree, generation.form)
         shape = shapes[0] if shapes else None
@@ -184,6 +189,9 @@ class CallbackValidator:
         return self._schema_paths(shape_id, Form.OBSERVED, wire) - documented - default
 
     def _deviations(self, shape: Shape, generation: Generation, tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
+        if shape.extra:
+            yield Issue("", shape.extra)
+            return
         profile, form = generation
         is_observed = form is Form.OBSERVED
         printed_validator = self._printed_validator(shape.id, form, profile.wire_format)
@@ -226,15 +234,16 @@ def _undocumented(path: str) -> Issue:
     return Issue(path, "is undocumented, but captured callbacks contain it")
 
 
-def _unknown_result(kind: str, tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
-    """Return the result for a body that is no alarm callback: a template's, another sender's, or anything else."""
-    if kind == CLS:
-        return ValidationResult(CLS, problems=(Issue("", _OF_CLS),))
+def _unknown_result(tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
+    """Return the result for a body that is no alarm callback: a template's, or anything else."""
     if is_cloud_event(tree):
         source = f"is {short_repr(tree['source'])}" if "source" in tree else "is missing"
         return ValidationResult(UNKNOWN, problems=(Issue("source", f"{source}, {_NOT_OF_TENCENT}"),))
     if isinstance(tree, list):
         return ValidationResult(UNKNOWN, problems=(Issue("", _LIST),))
+    place = find_nested_callback(tree)
+    if place is not None:
+        return ValidationResult(UNKNOWN, problems=(Issue(place, _NESTED),))
     template_body = find_template_body(tree)
     if template_body:
         return _template_result(template_body)

@@ -181,11 +181,11 @@ def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
         id=shape_id,
         title=_parse_text(table, "title"),
         kind=AlarmKind(table["kind"]),
-        namespace=table["namespace"],
-        regional=table["regional"],
+        namespace=table.get("namespace", ""),
+        regional=table.get("regional", False),
         source=table["source"],
         assumed=tuple(table.get("assumed", ())),
-        policy=Policy(table["policy"]["type"], _parse_text(table["policy"], "name"), table["policy"].get("ename")),
+        policy=_parse_policy(table["policy"]) if "policy" in table else Policy("", _parse_text(table, "title")),
         values={name: _parse_value_spec(spec) for name, spec in table.get("values", {}).items()},
         dimensions=table["dimensions"],
         dimensions_zh=table.get("dimensions_zh", {}),
@@ -198,6 +198,9 @@ def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
         aliases={key: tuple(others) for key, others in table.get("aliases", {}).items()},
         optional=tuple(table.get("optional", ())),
         retired=table.get("retired", ""),
+        extra=table.get("extra", ""),
+        in_object_info=table.get("in_object_info", False),
+        alert_texts=table.get("alert", {}),
         errata=tuple(Erratum(row["page"], row["problem"], row["here"]) for row in table.get("errata", ())),
         file=file,
     )
@@ -205,6 +208,10 @@ def parse_shape(shape_id: str, table: dict[str, Any], file: str = "") -> Shape:
 
 def _parse_text(table: dict[str, Any], key: str) -> LocalizedText:
     return LocalizedText(table[key], table.get(f"{key}_zh", table[key]))
+
+
+def _parse_policy(table: dict[str, Any]) -> Policy:
+    return Policy(table["type"], _parse_text(table, "name"), table.get("ename"))
 
 
 def _parse_value_spec(spec: dict[str, Any]) -> ValueSpec:

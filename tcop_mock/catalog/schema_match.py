@@ -18,7 +18,7 @@ _SCALARS = str | int | float | None
 
 
 def compile_match(schema: Any) -> Match | None:  # noqa: ANN401 - an object or a boolean
-    """Return a function that tells whether a value matches a schema; ``None`` if a keyword is not known here.
+    """Return a function that returns whether a value matches a schema; ``None`` if a keyword is not known here.
 
     Args:
         schema: JSON Schema of the dialect 2020-12 without references.

@@ -36,16 +36,18 @@ def list_command(glob: str, *, mutators: bool, only_lint: bool, common: CommonOp
 
     GLOB selects by id; the default is all. Exit code with --lint: 0 no errors (warnings are fine), 1 errors.
     """
-    from tcop_mock.cli.catalog import lint_entries, list_mutators, list_shapes
-
     if mutators and only_lint:
         raise UsageError("--mutators and --lint exclude each other: one lists mutators, the other checks entries")
+    if mutators:
+        from tcop_mock.cli.export import list_mutators
+
+        list_mutators(glob, common)
+        return 0
+    from tcop_mock.cli.catalog import lint_entries, list_shapes
+
     if only_lint:
         return lint_entries(glob, common)
-    if mutators:
-        list_mutators(glob, common)
-    else:
-        list_shapes(glob, common)
+    list_shapes(glob, common)
     return 0
 
 
@@ -150,7 +152,7 @@ def validate_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
     Bodies of templates are recognised by TCOP's variables. Exit code: 0 all bodies could have come from TCOP, 1 one
     could not.
     """
-    from tcop_mock.cli.catalog import validate
+    from tcop_mock.cli.bodies import validate
 
     return validate(sources, common)
 
@@ -201,7 +203,7 @@ def diff_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
     counts. Each FILE (-: standard input) holds one body or several, in any format that validate reads. Exit code: 0 all
     bodies are equal, 1 two differ.
     """
-    from tcop_mock.cli.catalog import diff
+    from tcop_mock.cli.bodies import diff
 
     return diff(sources, common)
 
@@ -265,7 +267,7 @@ def export_command(
     existing files are never overwritten. DIR must be new, empty, or an earlier export, whose outdated files it removes.
     --pact writes one file for the Pact verifier of the receiver's language; each 2xx keeps it.
     """
-    from tcop_mock.cli.catalog import export, export_pact
+    from tcop_mock.cli.export import export, export_pact
 
     if pact is not None:
         export_pact(pact, pact_path, shapes=shapes, has_others=bool(folder or langs or forms), common=common)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,13 +31,18 @@ from tcop_mock.cli.check_reports import (
     write_reports,
 )
 from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.running import StartedReceiver, receiver_to_run, run_flags
+from tcop_mock.cli.running import (
+    StartedReceiver,
+    app_calls,
+    observed_calls,
+    print_calls,
+    receiver_to_run,
+    run_flags,
+)
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.check import planned_requests, run_check
-from tcop_mock.contract.clauses import load_clauses, select_clauses
-from tcop_mock.contract.custom_clauses import load_custom_clauses
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.reproduce import INSECURE, Flag
 from tcop_mock.domain.contract import Level
@@ -56,12 +61,15 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
     from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
+    from tcop_mock.cli.run_page import RunPage
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
     from tcop_mock.reports.formats import ReportFile
+    from tcop_mock.server.app_calls import AppCalls
 
+_NO_TLS = "calls with TLS are not caught: install tcop-mock[run]; calls without TLS are"
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 
 
@@ -82,14 +90,17 @@ class CheckOptions:
     jobs: int | None
     max_time_s: float | None
     running: RunOptions
+    has_page: bool = False
+    """Whether a page shows the run."""
 
 
 class _Outputs(NamedTuple):
-    """Report files, baseline and failing level of a check."""
+    """Report files, baseline and failing level of a check, and the page that shows it."""
 
     files: Sequence[ReportFile]
     baseline: Baseline | None
     level: Level
+    page: RunPage | None = None
 
 
 def check(
@@ -106,6 +117,11 @@ def check(
     _require_http_target(target, outputs.files)
     template = _load_template(options.template, common)
     observation = build_observation(observer, receiver.managed.process.output if receiver else None)
+    calls = app_calls(options.running, observer.url) if target.app and not target.parser else None
+    if receiver:
+        observation = receiver.managed.configure(observation)
+    elif calls:
+        observation = observed_calls(calls, observation)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,
@@ -118,20 +134,47 @@ def check(
         max_time_s=options.max_time_s,
         jobs=options.jobs,
         min_interval_s=pace.gap_s if pace else None,
-        observation=receiver.managed.configure(observation) if receiver else observation,
+        observation=observation,
         catalog_folders=common.catalog_folders,
         clause_files=options.clause_files,
         template=template,
         fail_on=outputs.level,
         flags=(
             *_reach_flags(options, pace),
-            *(run_flags(options.running) if receiver else ()),
+            *(run_flags(options.running) if receiver or calls else ()),
             *reproduction_flags(observer),
         ),
     )
-    if receiver is None:
+
+    def check_target(outputs: _Outputs) -> int:
+        if receiver:
+            return _run_and_check(receiver, plan, outputs, common, options.reach)
+        if calls:
+            return _catch_and_check(calls, plan, outputs, common, options.reach)
         return _check_and_report(plan, outputs, common, options.reach)
-    return _run_and_check(receiver, plan, outputs, common, options.reach)
+
+    if not options.has_page:
+        return check_target(outputs)
+    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
+
+    with run_page(target, common, insecure=options.reach.insecure, view="contract") as page:
+        page.follow_check()
+        code = check_target(outputs._replace(page=page))
+        page.wait(code, common)
+    return code
+
+
+def _catch_and_check(
+    calls: AppCalls, plan: CheckPlan, outputs: _Outputs, common: CommonOptions, reach: ReachOptions
+) -> int:
+    """Check an app in this process whose calls are caught, also those of its import."""
+    if not calls.catches_tls:
+        common.info(_NO_TLS)
+    with calls:
+        try:
+            return _check_and_report(plan, outputs, common, reach)
+        finally:
+            print_calls(calls.log.hints(), common)
 
 
 def _run_and_check(
@@ -139,7 +182,7 @@ def _run_and_check(
 ) -> int:
     """Check a receiver that the check starts; it is ended whatever happens."""
     if receiver.managed.hosts is not None and not receiver.managed.catches_tls:
-        common.info("calls with TLS are not caught: install tcop-mock[run]; calls without TLS are")
+        common.info(_NO_TLS)
     code = INTERRUPTED
     try:
         code = _check_and_report(plan, outputs, common, reach)
@@ -159,9 +202,7 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
     """
     running = options.running
     if running.run is None:
-        for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
-            if is_from_command_line(name):
-                raise UsageError(f"{flag} is about the calls of a receiver that --run starts; give --run CMD, too")
+        _require_own_receiver(options)
         return None
     parser = "--model" if options.model else "--schema" if options.schema else ""
     has_other_target = is_from_command_line("target") and not str(options.target).startswith("/")
@@ -170,38 +211,34 @@ def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
             raise UsageError(f"--run and {parser}: a parser is not started; leave one out")
     elif parser or has_other_target:
         return None
-    return receiver_to_run(running, target_text(options.target), wait_s=options.wait_s)
+    text = target_text(options.target)
+    if not is_from_command_line("target"):
+        text = _without_app(text)
+    return receiver_to_run(running, text, wait_s=options.wait_s)
 
 
-def resolve_clauses(
-    globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
-) -> Sequence[Clause]:
-    """Return the clauses that ``--clauses`` and ``--skip`` leave.
-
-    Raises:
-        UsageError: a glob matches nothing, or no clause is left.
-        EntryError: a custom clause is invalid.
-    """
-    clauses = select_clauses(all_clauses(clause_files, common), _split("--clauses", globs), _split("--skip", skip))
-    if not clauses:
-        raise UsageError("--skip leaves no clause to check")
-    return clauses
-
-
-def all_clauses(clause_files: tuple[str, ...], common: CommonOptions) -> tuple[Clause, ...]:
-    """Return the built-in clauses and those of custom files.
+def _require_own_receiver(options: CheckOptions) -> None:
+    """Reject options about the calls of a receiver that is neither started nor in this process.
 
     Raises:
-        EntryError: the last problem of these files; earlier ones are printed to standard error.
+        UsageError: there are some.
     """
-    if not clause_files:
-        return load_clauses()
-    own, problems = load_custom_clauses(clause_files, common.catalog())
-    for problem in problems[:-1]:
-        click.echo(f"tcop-mock: {problem}", err=True)
-    for problem in problems[-1:]:
-        raise problem
-    return (*load_clauses(), *own)
+    for name, flag in (("catch", "--no-catch"), ("catch_hosts", "--catch-host")):
+        if is_from_command_line(name) and not (
+            _resolve_target(options).app and not options.model and not options.schema
+        ):
+            raise UsageError(
+                f"{flag} is about the calls of a receiver that --run starts, or of an app; give --run CMD, too"
+            )
+
+
+def _without_app(text: str) -> str:
+    """Return a target of the settings without its app: it names the same receiver, whose command they have, too."""
+    with suppress(UsageError):  # a path alone is no target
+        target = Target.parse(text)
+        if target.app:
+            return text.replace(target.app, "", 1)
+    return text
 
 
 def list_requests(
@@ -228,17 +265,6 @@ def list_requests(
     for clause in plan_clauses:
         click.echo(f"{clause.id:<34} {counts[clause.code] or 'not run'}")
     click.echo(f"{total} requests, and a few plain callbacks between them; what fails is sent again")
-
-
-def list_clauses(clauses: Sequence[Clause], common: CommonOptions) -> None:
-    """Print the selected clauses."""
-    if common.as_json:
-        rows = [{"code": clause.code, "slug": clause.slug, "level": clause.level} for clause in clauses]
-        write_json({"version": 1, "clauses": rows}, sys.stdout)
-        return
-    for clause in clauses:
-        needs = f"  needs {', '.join(sorted(clause.prerequisites))}" if clause.prerequisites else ""
-        click.echo(f"{clause.code}  {clause.level:<6}  {clause.slug}{needs}")
 
 
 def _resolve_target(options: CheckOptions) -> Target:
@@ -313,7 +339,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
     with (
         open_transport(plan.target, cap, insecure=reach.insecure, connection=connection, headers=headers) as transport,
         progress_listener(level, common) as progress,
-        streaming_reports(outputs.files, progress) as listen,
+        streaming_reports(outputs.files, outputs.page.beside_check(progress) if outputs.page else progress) as listen,
     ):
         listener = comparison.wrap_listener(listen) if comparison else listen
         run = run_check(plan, transport, listener, run_coroutine=runner_for(plan.target))
@@ -369,10 +395,3 @@ def progress_listener(level: Level, common: CommonOptions, *, shows_commands: bo
                     listen(event)
 
         yield print_event
-
-
-def _split(flag: str, globs: Sequence[str]) -> list[str]:
-    split = [glob.strip() for text in globs for glob in text.split(",") if glob.strip()]
-    if globs and not split:
-        raise UsageError(f"{flag} does not name a clause; write TCM302, TCM3* or recover-*, several with commas")
-    return split

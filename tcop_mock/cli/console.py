@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 import webbrowser
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
@@ -21,10 +21,12 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import target_text
+from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.listen import fault_plan, open_listener
 from tcop_mock.cli.load import preflight
 from tcop_mock.cli.load_plan import build_storm_plan, prepare_script
+from tcop_mock.cli.observation import build_observation, reproduction_flags
 from tcop_mock.cli.options import GenerationOptions, LoadOptions
 from tcop_mock.cli.value_types import notify
 from tcop_mock.domain.alarm import Form, State
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.console.app import ConsoleApp
+    from tcop_mock.console.delivery import TargetSetting
     from tcop_mock.console.ports import ComposedCallback, Composition, PreparedStorm, StormOptions
     from tcop_mock.domain.shape import Shape
 
@@ -65,6 +69,7 @@ class ConsoleOptions:
     opens: bool
     listen_host: str
     listen_port: int
+    observer: ObserverOptions = field(default_factory=ObserverOptions)
     count: int | None = None
     """Number of requests after which to stop."""
     max_time_s: float | None = None
@@ -135,42 +140,66 @@ async def _serve(
     target: Target | None,
     listening: socket.socket,
 ) -> int:
-    from tcop_mock.console.access import Session  # noqa: PLC0415 - an extra
-    from tcop_mock.console.app import ConsoleApp  # noqa: PLC0415 - an extra
-    from tcop_mock.console.contract_check import ContractCheck  # noqa: PLC0415 - an extra
-    from tcop_mock.console.conversation import Conversation  # noqa: PLC0415 - an extra
-    from tcop_mock.console.delivery import CallbackSender, TargetSetting  # noqa: PLC0415 - an extra
+    from tcop_mock.console.delivery import TargetSetting  # noqa: PLC0415 - an extra
     from tcop_mock.console.server import serving  # noqa: PLC0415 - an extra
-    from tcop_mock.console.storm import Storm  # noqa: PLC0415 - an extra
 
-    commands = ConsoleCommands(common, options.insecure)
-    conversation = Conversation(time.time)
     setting = TargetSetting(target, frozenset(options.allow_host), options.insecure)
+    app = build_app(listening, setting, common, options.observer)
     plan = fault_plan(receiving, common)
-    session = Session(listening.getsockname()[1])
     with open_listener(
-        receiving, common, count=options.count, observer=conversation, prints=options.prints
+        receiving,
+        common,
+        count=options.count,
+        observer=app.conversation,
+        prints=options.prints,
+        reply_to=app.check.forwarded.reply_to,
     ) as listener:
         listener.stop_on_signals()
         async with listener.server(options.listen_host, options.listen_port, plan) as sink:
-            app = ConsoleApp(
-                session=session,
-                conversation=conversation,
-                sender=CallbackSender(setting, conversation, CallbackValidator(commands.catalog)),
-                check=ContractCheck(setting, conversation, commands.catalog),
-                storm=Storm(setting, conversation, commands),
-                commands=commands,
-                receiver_url=sink.url,
-                profile=common.profile.name,
-                seed=common.seed,
-            )
+            app.receiver_url = app.check.receiver_url = sink.url
             async with serving(app.asgi(), listening):
-                _print_addresses(session.address, sink.url, options, common)
+                _print_addresses(app.session.address, sink.url, options, common)
                 if options.opens:
-                    webbrowser.open(session.address)
+                    webbrowser.open(app.session.address)
                 await listener.wait(options.max_time_s)
                 await app.close()
     return listener.exit_code()
+
+
+def build_app(
+    listening: socket.socket,
+    setting: TargetSetting,
+    common: CommonOptions,
+    observer: ObserverOptions | None = None,
+) -> ConsoleApp:
+    """Return the page for a socket, without a receiving end.
+
+    Raises:
+        UsageError: options of the observer contradict each other, or a value is invalid.
+    """
+    from tcop_mock.console.access import Session  # noqa: PLC0415 - an extra
+    from tcop_mock.console.app import ConsoleApp  # noqa: PLC0415 - an extra
+    from tcop_mock.console.contract_check import ContractCheck, Observation  # noqa: PLC0415 - an extra
+    from tcop_mock.console.conversation import Conversation  # noqa: PLC0415 - an extra
+    from tcop_mock.console.delivery import CallbackSender  # noqa: PLC0415 - an extra
+    from tcop_mock.console.storm import Storm  # noqa: PLC0415 - an extra
+
+    commands, conversation = ConsoleCommands(common, setting.insecure), Conversation(time.time)
+    options = observer or ObserverOptions()
+    build_observation(options)  # a wrong value is an error now, not when a check begins
+    observation = Observation(lambda: build_observation(options), tuple(reproduction_flags(options)))
+    return ConsoleApp(
+        session=Session(listening.getsockname()[1]),
+        conversation=conversation,
+        sender=CallbackSender(setting, conversation, CallbackValidator(commands.catalog)),
+        check=ContractCheck(
+            setting, conversation, commands.catalog, observation, catalog_folders=common.catalog_folders
+        ),
+        storm=Storm(setting, conversation, commands),
+        commands=commands,
+        profile=common.profile.name,
+        seed=common.seed,
+    )
 
 
 def _print_addresses(page: str, receiver: str, options: ConsoleOptions, common: CommonOptions) -> None:

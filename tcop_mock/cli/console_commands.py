@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.cli.command import command, option
+from tcop_mock.cli.effect_options import page_observer_options
 from tcop_mock.cli.options import TARGET, common_options, insecure_option
 from tcop_mock.cli.receive_options import LISTEN, receive_options
 from tcop_mock.cli.value_types import WholeNumber
 
 if TYPE_CHECKING:
+    from tcop_mock.cli.effect_options import ObserverOptions
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
 
@@ -54,6 +56,7 @@ tcop-mock console @url.txt --listen-port 9000 --record got.jsonl
     help="Port of the receiving end.  [default: a free one]",
 )
 @receive_options
+@page_observer_options
 @common_options(seed=True, finds_profile=True, catalog=True)
 def console_command(
     target: str | None,
@@ -65,15 +68,16 @@ def console_command(
     listen_host: str,
     listen_port: int,
     receiving: ReceiveOptions,
+    observer: ObserverOptions,
     common: CommonOptions,
 ) -> int:
     """Show the conversation of callbacks on a local page, live.
 
     The page sends callbacks to TARGET, checks it against the contract, and runs storms. It also shows what arrives at
-    the receiving end, which answers as `listen` does. Prints the address of the page, which holds a key, and the
-    address of the receiving end. The page is for this machine only. Needs the extra console. @FILE reads TARGET from a
-    file; the default is TCOP_MOCK_TARGET. Ctrl-C stops it. Exit code: 0 it ended as asked, 2 the extra is missing or
-    an option is wrong.
+    the receiving end, which answers as `listen` does. A check also observes what the receiver sends there. Prints the
+    address of the page, which holds a key, and the address of the receiving end. The page is for this machine only.
+    Needs the extra console. @FILE reads TARGET from a file; the default is TCOP_MOCK_TARGET. Ctrl-C stops it. Exit
+    code: 0 it ended as asked, 2 the extra is missing or an option is wrong.
     """
     from tcop_mock.cli.console import ConsoleOptions, console
 
@@ -86,6 +90,7 @@ def console_command(
             opens=opens,
             listen_host=listen_host,
             listen_port=listen_port,
+            observer=observer,
         ),
         receiving,
         common,

@@ -26,6 +26,7 @@ from tcop_mock.cli.options import (
 )
 from tcop_mock.cli.value_types import WholeNumber, duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
@@ -109,6 +110,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
 @run_options
 @observer_options
 @report_options
+@option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the run on a local page, too.")
 @option(
     "--pace",
     group=RUN,
@@ -164,6 +166,7 @@ def check_command(
     running: RunOptions,
     observer: ObserverOptions,
     reporting: ReportOptions,
+    has_page: bool,
     pace: RateLimit | None,
     jobs: int | None,
     max_time_s: float | None,
@@ -175,14 +178,17 @@ def check_command(
     TARGET is a URL, [http://][USER:PASSWORD@]HOST[:PORT][/PATH], or an app in this process (ASGI, WSGI),
     MODULE:APP[/PATH]. With --run it may be /PATH or USER:PASSWORD@/PATH. @FILE reads it from a file; the default is
     TCOP_MOCK_TARGET. Both keep passwords out of the process list. --model and --schema check a parser: which shapes
-    and states would it reject, and why? Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could
-    not be checked.
+    and states would it reject, and why? --console prints the address of a page to standard error; the command ends
+    when no browser shows it any more. Exit code: 0 kept, 1 broken, 3 target unusable, or a clause that counts could not
+    be checked.
     """
     from tcop_mock.cli.watch import WATCHED_VARIABLE, check_on_changes
 
+    if watch and has_page:
+        raise UsageError("--watch and --console: the page shows one run; leave one out")
     if watch and WATCHED_VARIABLE not in os.environ:
         return check_on_changes(watch, arguments, common)
-    from tcop_mock.cli.check import CheckOptions, check, list_clauses, list_requests, resolve_clauses
+    from tcop_mock.cli.clauses import list_clauses, resolve_clauses
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
     if last_failed is not None:
@@ -193,6 +199,8 @@ def check_command(
     if only_list:
         list_clauses(selected, common)
         return 0
+    from tcop_mock.cli.check import CheckOptions, check, list_requests
+
     options = CheckOptions(
         target=target,
         model=model,
@@ -207,6 +215,7 @@ def check_command(
         jobs=jobs,
         max_time_s=max_time_s,
         running=running,
+        has_page=has_page,
     )
     if dry_run:
         list_requests(selected, options, observer, common)
@@ -248,6 +257,6 @@ def demo_command(*, common: CommonOptions) -> int:
 
     Everything runs on loopback. Exit code: 0 the first receiver was found broken and the second correct.
     """
-    from tcop_mock.cli.explain import demo
+    from tcop_mock.cli.demo import demo
 
     return demo(common)

@@ -83,7 +83,7 @@ def replay_command(
     the gaps between requests. CASE is CODE[/NUMBER], a request of a clause as check sends it with the same --seed.
     Exit code: 0 all accepted, 1 not.
     """
-    from tcop_mock.cli.send import replay
+    from tcop_mock.cli.replay import replay
 
     return replay(source, now=now, sets=sets, unset=unset, delivery=delivery, common=common)
 

@@ -15,13 +15,12 @@ from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTempl
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, supports
 from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
+from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.settings import configured_target
-from tcop_mock.contract.mutators import find_mutator
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import AlarmKind, Lang
+from tcop_mock.domain.shape import AlarmKind, Lang, without_extras
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.reports.scripts import SCRIPT_FORMATS, NamedBody, request_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -141,6 +140,9 @@ class CallbackSource:
             yield shape, [BodyRenderer(generator, shape, moment, options=ask, edit=edit) for moment in moments]
 
     def _require_kind(self, shape: Shape) -> None:
+        name = self.options.metric or self.options.event
+        if name is not None and not (shape.metrics or shape.events):
+            raise UsageError(f"{shape.id} has neither metrics nor events: leave --metric and --event out")
         if shape.kind is AlarmKind.METRIC and self.options.event is not None:
             raise UsageError(f"{shape.id} has metrics and no events: --event does not go with it, --metric does")
         if shape.kind is AlarmKind.EVENT and self.options.metric is not None:
@@ -159,7 +161,11 @@ class CallbackSource:
 
     @property
     def _mutator(self) -> Mutator | None:
-        return find_mutator(self.options.mutate) if self.options.mutate else None
+        if not self.options.mutate:
+            return None
+        from tcop_mock.contract.mutators import find_mutator  # noqa: PLC0415 - it reads the clauses, which takes long
+
+        return find_mutator(self.options.mutate)
 
     def _finished(self, shape: Shape, state: State, body: bytes) -> bytes:
         """Return the body after template or mutator; it may not be JSON."""
@@ -188,7 +194,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Print callbacks: one body, one per line, or a script that posts them."""
     source = CallbackSource.build(generation, common)
-    shapes = common.catalog().match(pattern)
+    shapes = without_extras(common.catalog().match(pattern))
     if output_format in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output_format} is not JSON: leave --json and --pretty out")
     if (to or headers) and output_format not in SCRIPT_FORMATS:
@@ -201,6 +207,8 @@ def emit(  # noqa: PLR0913 - one parameter an option
     source.validate(shapes, count)
     callbacks = source.callbacks(shapes, count)
     if output_format in SCRIPT_FORMATS:
+        from tcop_mock.reports.scripts import NamedBody, request_script  # noqa: PLC0415 - most output is no script
+
         letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
         parts = request_script(output_format, letters, _receiver(to), add_headers(common.profile.delivery, headers))
     elif common.as_json:

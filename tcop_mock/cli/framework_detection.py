@@ -35,22 +35,34 @@ class Framework:
     """Whether tcop-mock can call its apps without a server (ASGI, WSGI)."""
     port: int = 8080
     """Port in the documentation of the framework."""
-    start: str = ""
-    """Command that builds and starts a receiver; empty if unknown."""
+    build: str = ""
+    """Command that builds a receiver; empty if there is nothing to build, or it is unknown."""
+    run: str = ""
+    """Command that runs a receiver in the foreground, with places for ``{app}`` and ``{module}``; empty if unknown."""
     python: bool = False
 
+    @property
+    def packages(self) -> str:
+        """The packages that a receiver in Python needs at least, for pip."""
+        return f"{self.name} uvicorn" if self.run is _UVICORN else self.name
+
+
+_UVICORN, _FLASK = "uvicorn {app} --port {{port}}", "flask --app {app} run --port {{port}}"
+_DJANGO = "python manage.py runserver --noreload {{port}}"
+_MAVEN_RUN = "./mvnw spring-boot:run -Dspring-boot.run.arguments=--server.port={{port}}"
+_GRADLE_RUN = "./gradlew bootRun --args=--server.port={{port}}"
 
 FRAMEWORKS = {
     one.name: one
     for one in (
-        Framework("fastapi", "FastAPI", in_process=True, python=True),
-        Framework("starlette", "Starlette", in_process=True, python=True),
-        Framework("flask", "Flask", in_process=True, python=True),
-        Framework("django", "Django", in_process=True, python=True),
-        Framework("aiohttp", "aiohttp", python=True, start="python main.py &"),
-        Framework("express", "Express", port=3000, start="npm ci; npm start &"),
-        Framework("spring", "Spring", start="./mvnw -q package -DskipTests; ./mvnw spring-boot:run &"),
-        Framework("go", "Go", start="go build -o receiver .; ./receiver &"),
+        Framework("fastapi", "FastAPI", in_process=True, python=True, run=_UVICORN),
+        Framework("starlette", "Starlette", in_process=True, python=True, run=_UVICORN),
+        Framework("flask", "Flask", in_process=True, python=True, run=_FLASK),
+        Framework("django", "Django", in_process=True, python=True, run=_DJANGO),
+        Framework("aiohttp", "aiohttp", python=True, run="python -m {module}"),
+        Framework("express", "Express", port=3000, build="npm ci", run="npm start"),
+        Framework("spring", "Spring", build="./mvnw -q package -DskipTests", run=_MAVEN_RUN),
+        Framework("go", "Go", build="go build ./...", run="go run ."),
         Framework("other", "no framework"),
     )
 }
@@ -58,6 +70,8 @@ FRAMEWORKS = {
 
 
 _SRC = "src"
+_UNKNOWN_APP = "main:app"
+_FACTORY = "()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +90,18 @@ class DetectedApp:
     def target(self) -> str:
         """The target for ``check``."""
         if self.framework.in_process:
-            return f"{self.app or 'main:app'}{self.route}"
+            return f"{self.app or _UNKNOWN_APP}{self.route}"
         return f"http://127.0.0.1:{self.framework.port}{self.route or '/'}"
+
+    @property
+    def run(self) -> str:
+        """The command that runs it in the foreground, at ``{port}`` or at ``PORT``; empty if unknown."""
+        name = self.app or _UNKNOWN_APP
+        app = name.removesuffix(_FACTORY)
+        command = self.framework.run.format(app=app, module=app.partition(":")[0])
+        if app != name and self.framework.run is _UVICORN:  # flask calls a factory by itself
+            command += " --factory"
+        return f"PYTHONPATH={_SRC} {command}" if command and self.in_src else command
 
 
 def detect_apps(folder: Path) -> list[DetectedApp]:
@@ -165,13 +189,13 @@ def _foreign(folder: Path) -> Iterator[DetectedApp]:
         package = json.loads(_text(folder / "package.json") or "{}")
         if "express" in {**package.get("dependencies", {}), **package.get("devDependencies", {})}:
             yield DetectedApp(FRAMEWORKS["express"])
-    for build, start in (
-        ("pom.xml", "./mvnw -q package -DskipTests; ./mvnw spring-boot:run &"),
-        ("build.gradle", "./gradlew assemble; ./gradlew bootRun &"),
-        ("build.gradle.kts", "./gradlew assemble; ./gradlew bootRun &"),
+    for file, build, run in (
+        ("pom.xml", FRAMEWORKS["spring"].build, _MAVEN_RUN),
+        ("build.gradle", "./gradlew assemble", _GRADLE_RUN),
+        ("build.gradle.kts", "./gradlew assemble", _GRADLE_RUN),
     ):
-        if "spring" in _text(folder / build):
-            yield DetectedApp(replace(FRAMEWORKS["spring"], start=start))
+        if "spring" in _text(folder / file):
+            yield DetectedApp(replace(FRAMEWORKS["spring"], build=build, run=run))
             break
     if os.path.lexists(folder / "go.mod"):
         yield DetectedApp(FRAMEWORKS["go"])

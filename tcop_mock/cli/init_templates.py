@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 SETTINGS, GITHUB, GITLAB = "tcop-mock.toml", ".github/workflows/tcop-mock.yml", ".gitlab-ci.tcop-mock.yml"
 TEST = "test_tcop_contract.py"
-_REPORT = "tcop-mock.xml"
+_REPORT, _TEST_REPORT, _REPORTS = "tcop-mock.xml", "tcop-mock-pytest.xml", "tcop-mock*.xml"
 _CHECK = f"tcop-mock check --wait 120s --report junit={_REPORT}"
+_ANY_COMMAND = "./receiver --port {port}"
 
 
 def settings(found: DetectedApp) -> str:
@@ -30,8 +31,9 @@ def settings(found: DetectedApp) -> str:
 # The version of the callback contract: {listed(PROFILES)}.
 profile = "2023"
 
-# The receiver{edit}. A password does not belong here: put
-# http://USER:PASSWORD@HOST/PATH into the variable TCOP_MOCK_TARGET, or into a file, and name that: target = "@FILE".
+# The receiver{edit}. A password does not belong here: put USER:PASSWORD@/PATH, or
+# without run http://USER:PASSWORD@HOST/PATH, into the variable TCOP_MOCK_TARGET, or into a file that target = "@FILE"
+# names.
 {_src_note(found)}target = {_quoted(found.target)}
 
 # A folder with your own catalogue entries.
@@ -42,9 +44,28 @@ profile = "2023"
 fail-on = "must"
 # How long to wait for a receiver that is starting.
 wait = "30s"
+{_run_settings(found)}
 # Clauses to skip, by code or name: TCM515 sends 200 requests within a second.
 # skip = ["TCM515"]
 """
+
+
+def _run_settings(found: DetectedApp) -> str:
+    """Return the settings of a receiver that the check starts, and those of what it keeps as comments."""
+    command = f"run = {_quoted(found.run or _ANY_COMMAND)}"
+    otherwise = (
+        "calls the app in its own process" if found.framework.in_process else "expects the receiver at the target"
+    )
+    return f"""\
+# The command that starts the receiver for the check, which ends it afterwards. Its calls to chats and PagerDuty are
+# answered in their place, and the messages are checked. It listens at {{port}}, or at the variable PORT. Without this
+# line, check {otherwise}.
+{command if found.run else f"# {command}"}
+# A service of your own that it calls, besides.
+# catch-host = ["alerts.example.com=json"]
+# What it keeps: its database, or a log (- for the output of run). Each row or line that names an alarm is looked at.
+# observe-sql = "sqlite:///incidents.db"
+# observe-log = "-\""""
 
 
 def conftest(found: DetectedApp) -> str:
@@ -74,9 +95,10 @@ def workflow(found: DetectedApp, package: str, install: str, test: str) -> str:
         install: arguments for pip, if the framework is for Python.
         test: path of the test, if apps of the framework are called without a server.
     """
-    steps = _workflow_steps(found, package, install, test)
+    steps = "".join(f"      - run: {_quoted(line)}\n" for line in _commands(found, package, install, test))
     return f"""\
 # The contract of TCOP's alarm callbacks, checked on each push. Written by `tcop-mock init`.
+# What is checked, and the command that starts it, are in {SETTINGS}.
 name: tcop-mock
 on: [push, pull_request]
 permissions:
@@ -97,48 +119,44 @@ def gitlab(found: DetectedApp, package: str, install: str, test: str) -> str:
     """Return a job for GitLab, for an include; see :func:`workflow`."""
     lines = _commands(found, package, install, test)
     script = "".join(f"    - {_quoted(line)}\n" for line in lines)
-    variables = "" if test else f"  variables:\n    TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
     needs = "" if found.framework.python else "  # use an image that can build the receiver and has Python 3.11\n"
     return f"""\
 # The contract of TCOP's alarm callbacks. Written by `tcop-mock init`; put this into .gitlab-ci.yml:
 #   include:
 #     - local: {GITLAB}
+# What is checked, and the command that starts it, are in {SETTINGS}.
 tcop-mock:
 {needs}  image: python:3.12-slim
-{variables}  script:
+  script:
 {script}  artifacts:
     when: always
     reports:
-      junit: {_REPORT}
+      junit: {_quoted(_REPORTS) if test else _REPORT}
 """
 
 
-def _workflow_steps(found: DetectedApp, package: str, install: str, test: str) -> str:
-    lines = _commands(found, package, install, test)
-    env = "" if test else f"        env:\n          TCOP_MOCK_TARGET: {_quoted(found.target)}\n"
-    return "".join(f"      - run: {_quoted(line)}\n" for line in lines) + env
-
-
 def _commands(found: DetectedApp, package: str, install: str, test: str) -> list[str]:
-    """Return the commands of a job; the last one checks the receiver."""
+    """Return the commands of a job; the last one checks the receiver, as the settings say."""
     own = [f"python -m pip install {install}"] if install else []
+    build = [found.framework.build] if found.framework.build else []
+    if not found.run:
+        build = ["echo 'build the receiver here, and write its command into tcop-mock.toml: run' >&2; exit 1"]
+    extras, tests = "[run]", []
     if test:
-        pytest = f"python -m pytest {test} --tcop-report junit={_REPORT}"
-        return [*own, _install_package(package, "[pytest]"), pytest]
-    start = found.framework.start or "echo 'start the receiver here' >&2; exit 1"
-    return [*own, start, _install_package(package, ""), _CHECK]
+        extras, tests = "[pytest,run]", [f"python -m pytest {test} --tcop-report junit={_TEST_REPORT}"]
+    return [*own, *build, _install_package(package, extras), *tests, _CHECK]
 
 
-def _install_package(package: str, extra: str) -> str:
-    """Return the command that installs tcop-mock with an extra, or one that fails because nobody named the source."""
+def _install_package(package: str, extras: str) -> str:
+    """Return the command that installs tcop-mock with extras, or one that fails because nobody named the source."""
     if not package:
         return "echo 'write here how pip gets tcop-mock, or use tcop-mock init --package' >&2; exit 1"
     if "://" in package:
-        requirement = f"tcop-mock{extra} @ {package}"
+        requirement = f"tcop-mock{extras} @ {package}"
     elif package.startswith((".", "/")) or package.endswith((".whl", ".tar.gz")):
-        requirement = f"{package}{extra}"
+        requirement = f"{package}{extras}"
     else:
-        requirement = re.sub(r"^[\w.-]+", lambda name: f"{name[0]}{extra}", package)
+        requirement = re.sub(r"^[\w.-]+", lambda name: f"{name[0]}{extras}", package)
     return f"python -m pip install {shlex.quote(requirement)}"
 
 

@@ -81,7 +81,9 @@ def _learn(sources: Sequence[str], entries: Sequence[Shape], shipped: Catalog) -
                     left_out += 1
     groups = group_bodies(bodies)
     if not groups:
-        raise UsageError(f"{', '.join(sources)}: there is nothing to learn: no callback of a metric or event alarm")
+        raise UsageError(
+            f"{', '.join(sources)}: there is nothing to learn: no callback of an alarm of metrics, events or Prometheus"
+        )
     builder = DraftBuilder(shipped, (shape.id for shape in (*shipped, *entries)))
     drafts: list[Draft] = []
     differences: list[dict[str, str]] = []
@@ -137,4 +139,6 @@ def _print(learned: _Learned, files: Mapping[str, Path], common: CommonOptions) 
     if warning_count:
         common.info(f"{pluralize(warning_count, 'warning')} about the drafts: list --lint --catalog DIR lists them")
     if learned.left_out:
-        common.info(f"{pluralize(learned.left_out, 'part')} left out: only metric and event alarms are learned")
+        common.info(
+            f"{pluralize(learned.left_out, 'part')} left out: only alarms of metrics, events and Prometheus are learned"
+        )

@@ -88,13 +88,14 @@ class RequestObserver(Protocol):
 
 
 @contextlib.contextmanager
-def open_listener(
+def open_listener(  # noqa: PLR0913 - what a listener has
     receiving: ReceiveOptions,
     common: CommonOptions,
     *,
     count: int | None = None,
     observer: RequestObserver | None = None,
     prints: bool = True,
+    reply_to: Callable[[ReceivedRequest], Awaitable[Reply] | None] | None = None,
 ) -> Iterator[Listener]:
     """Yield the listener of some options; its recording is open meanwhile.
 
@@ -115,6 +116,7 @@ def open_listener(
             forwarder=_forwarder(receiving.forward, common),
             control_token=resolve_secret(receiving.control_token, CONTROL_TOKEN_VARIABLE, "--control-token"),
             faults=list(receiving.faults),
+            reply_to=reply_to,
         )
 
 
@@ -145,6 +147,7 @@ class Listener:
         forwarder: passes requests on to a receiver, in place of our own answer.
         control_token: token of the control API.
         faults: the faults of the command line, for the control API.
+        reply_to: returns the reply to a message to a stub service, or ``None`` if the service is to answer.
     """
 
     common: CommonOptions
@@ -158,6 +161,7 @@ class Listener:
     forwarder: Forwarder | None = None
     control_token: Secret | None = None
     faults: list[str] = field(default_factory=list)
+    reply_to: Callable[[ReceivedRequest], Awaitable[Reply] | None] | None = None
     received: int = 0
     unreadable: int = 0
     unshown: int = 0
@@ -245,7 +249,11 @@ class Listener:
         self.common.info(f"{pluralize(self.received, 'request')} received{unreadable}{unshown}")
         return _TOO_FEW if self.count is not None and self.received < self.count else 0
 
-    def _answer(self, received: ReceivedRequest) -> Reply:
+    def _answer(self, received: ReceivedRequest) -> Reply | Awaitable[Reply]:
+        if self.reply_to is not None and self.stubs.service_of(received.path) != "webhook":
+            reply = self.reply_to(received)
+            if reply is not None:
+                return reply
         answered = self.stubs.respond(received)
         self._note = answered.note
         return answered.reply

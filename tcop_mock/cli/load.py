@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
+    from tcop_mock.cli.run_page import RunPage
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
@@ -58,10 +59,13 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
     form: str,
     engine: str,
     loop: str,
+    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Run a load; return the exit code."""
     if engine == "locust":
+        if has_page:
+            raise UsageError("--console shows a load of the built-in engine only; leave --engine out")
         require_locust()
     make_loop = loop_factory(loop)
     address, files = resolve_target(target, flag="TARGET"), _report_files(scenario)
@@ -89,14 +93,32 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
         on_delivery=ledger if records_deliveries else None,
         probes=1,
     )
-    try:
+
+    def run_and_report(page: RunPage | None) -> int:
         ledger(preflight(plan, BodyRenderer(generator, shape).body(0)))
         started = datetime.now(UTC)
         with _progress_listener(common) as listen:
-            summary = run_load(run, listen, make_loop)
-        return _finish(LoadResult(summary, evaluate(objectives, summary), ledger.attempts, started), files, common)
+            summary = run_load(run, page.beside_load(listen) if page else listen, make_loop)
+        result = LoadResult(summary, evaluate(objectives, summary), ledger.attempts, started)
+        if page:
+            page.finish_load(result)
+        return _finish(result, files, common)
+
+    try:
+        return _with_page(run_and_report, plan, common) if has_page else run_and_report(None)
     finally:
         ledger.close()
+
+
+def _with_page(run: Callable[[RunPage], int], plan: LoadPlan, common: CommonOptions) -> int:
+    """Run a load, and show it on a page; return the exit code."""
+    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most loads have no page
+
+    with run_page(plan.target, common, insecure=plan.insecure, view="storm") as page:
+        page.follow_load()
+        code = run(page)
+        page.wait(code, common)
+    return code
 
 
 def _ledger(scenario: ScenarioOptions, plan: LoadPlan) -> Ledger:

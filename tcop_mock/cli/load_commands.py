@@ -213,6 +213,7 @@ tcop-mock load http://hooks.example/ --allow-host hooks.example \\
     show_default=True,
     help="Event loop; uvloop must be installed.",
 )
+@option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the load on a local page, too.")
 @common_options(seed=True, profile=True, catalog=True)
 def load_command(
     target: str | None,
@@ -223,6 +224,7 @@ def load_command(
     form: str,
     engine: str,
     loop: str,
+    has_page: bool,
     common: CommonOptions,
 ) -> int:
     """Send many callbacks: a constant rate, stages, or an alarm storm.
@@ -233,12 +235,21 @@ def load_command(
     send time, so stalls are not hidden (no coordinated omission). A closed load (--concurrency) waits for a response
     before it sends the next callback: it measures throughput, and hides stalls.
 
-    @FILE reads TARGET from a file; the default is TCOP_MOCK_TARGET. Exit code: 0 the load ran, 1 an objective was
+    --console prints the address of a page to standard error; the command ends when no browser shows it any more. @FILE
+    reads TARGET from a file; the default is TCOP_MOCK_TARGET. Exit code: 0 the load ran, 1 an objective was
     broken or no request was acknowledged, 3 target unusable, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), with a
     partial report.
     """
     from tcop_mock.cli.load import run_load_command
 
     return run_load_command(
-        target, load=load, scenario=scenario, lang=lang, form=form, engine=engine, loop=loop, common=common
+        target,
+        load=load,
+        scenario=scenario,
+        lang=lang,
+        form=form,
+        engine=engine,
+        loop=loop,
+        has_page=has_page,
+        common=common,
     )

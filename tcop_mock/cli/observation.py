@@ -78,8 +78,14 @@ def observation_notes(config: ObservationConfig) -> list[str]:
     """Return what the run found out by itself about how to observe the receiver."""
     observer = config.observer
     if isinstance(observer, SqlObserver) and observer.was_detected:
-        return [f"open incidents, as detected: --observe-open {shlex.quote(str(observer.open_rule))}"]
+        return [f"open incidents, as detected: --observe-open {_quoted(str(observer.open_rule))}"]
     return []
+
+
+def _quoted(text: str) -> str:
+    """Return a text as one word for a shell; a condition has single quotes, and double ones keep it readable."""
+    is_readable = "'" in text and set(text).isdisjoint('"$`\\!')
+    return f'"{text}"' if is_readable else shlex.quote(text)
 
 
 def _require_consistent(options: ObserverOptions) -> None:

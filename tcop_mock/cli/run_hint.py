@@ -13,20 +13,8 @@ from tcop_mock.reports.text import pluralize
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tcop_mock.cli.framework_detection import DetectedApp
     from tcop_mock.domain.verdict import Verdict
 
-_START = {
-    "fastapi": "uvicorn {app} --port {{port}}",
-    "starlette": "uvicorn {app} --port {{port}}",
-    "flask": "flask --app {app} run --port {{port}}",
-    "django": "python manage.py runserver --noreload {{port}}",
-    "aiohttp": "python main.py",
-    "express": "npm start",
-    "go": "go run .",
-    "spring": "./mvnw spring-boot:run -Dspring-boot.run.arguments=--server.port={{port}}",
-}
-"""Commands that start a receiver, by its framework; those without a port read PORT."""
 _ANY = "CMD"
 
 
@@ -46,12 +34,6 @@ def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
     )
     if not unseen:
         return ""
-    start = next(filter(None, map(start_command, detect_apps(folder))), _ANY)
+    start = next(filter(None, (found.run for found in detect_apps(folder))), _ANY)
     command = f"tcop-mock check {shlex.quote(path)} --run {shlex.quote(start)}"
     return f"Next: {command}  (runs {pluralize(unseen, 'more clause')}, about effects)"
-
-
-def start_command(found: DetectedApp) -> str:
-    """Return the command that starts a receiver in the foreground; empty if its framework does not tell."""
-    pattern = _START.get(found.framework.name, "")
-    return pattern.format(app=found.app.removesuffix("()") or "main:app")

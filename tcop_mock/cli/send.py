@@ -1,21 +1,18 @@
-"""The work of send and replay: deliver callbacks, and print the outcome of each attempt."""
+"""The work of send: deliver callbacks, and print the outcome of each attempt; replay delivers by it, too."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import math
-import re
 import sys
 import time
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli.arguments import (
     STDIN,
     add_headers,
@@ -26,23 +23,16 @@ from tcop_mock.cli.arguments import (
     resolve_target,
     warn_of_other_machine,
 )
-from tcop_mock.cli.emit import CallbackSource, parse_edit
+from tcop_mock.cli.emit import CallbackSource
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT, RateLimit
-from tcop_mock.contract.builders import BUILDERS
-from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.contract.clauses import find_clause, load_clauses
-from tcop_mock.contract.credentials import replayed_credentials
-from tcop_mock.contract.reproduce import replayed_cases
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Delivery, OutgoingRequest
 from tcop_mock.domain.profile import Accept, RetryAfter
-from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.shape import Lang, without_extras
 from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UnknownNameError, UsageError
-from tcop_mock.inputs.edits import apply_edits, shift_times
-from tcop_mock.inputs.reader import read_requests
 from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
 from tcop_mock.transport import pagerduty, wecom
@@ -56,14 +46,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.connection import ConnectionOptions
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.domain.target import Credentials, Secret, Target
-    from tcop_mock.inputs.requests import InputRequest
+    from tcop_mock.domain.target import Secret, Target
 
 INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
-_MAX_WARNINGS = 20
-_LONG_PAUSE_S = 60.0
-_BEIJING = timezone(timedelta(hours=8))
-_CASE = re.compile(r"(TCM\d{3})(?:/(\d+))?", re.IGNORECASE)
 _NOT_ACCEPTED = 1
 _MAX_TRACE_CHARS, _MAX_TRACE_LINES = 20_000, 60
 _PROBE = "URL verification"
@@ -115,7 +100,7 @@ def _read_body(source: str, generation: GenerationOptions, deliverer: Deliverer)
 
 def _generate(source: str, callbacks: CallbackSource, common: CommonOptions) -> list[list[DeliveryItem]]:
     try:
-        shapes = common.catalog().match(source)
+        shapes = without_extras(common.catalog().match(source))
     except UnknownNameError as problem:
         raise UsageError(f"{problem} (and {source!r} is not a file)") from None
     lifecycles = [
@@ -125,94 +110,6 @@ def _generate(source: str, callbacks: CallbackSource, common: CommonOptions) -> 
     callbacks.print_assumptions()
     common.info(f"seed {common.seed}")
     return lifecycles
-
-
-def replay(  # noqa: PLR0913 - one parameter an option
-    source: str,
-    *,
-    now: bool,
-    sets: tuple[str, ...],
-    unset: tuple[str, ...],
-    delivery: DeliveryOptions,
-    common: CommonOptions,
-) -> int:
-    """Send the requests of a file or of a clause again; return the exit code."""
-    deliverer = Deliverer.build(delivery, common)
-    case = _CASE.fullmatch(source)
-    if case and not Path(source).exists():
-        items, is_sent_once = _clause_requests(case, deliverer, common), True
-    else:
-        items, is_sent_once = _file_requests(source, deliverer, common)
-    if sets or unset:
-        edits = list(map(parse_edit, sets))
-        items = [one._replace(body=apply_edits(one.body, edits, unset, one.name or source)) for one in items]
-    if now:
-        bodies, unmoved = shift_times([one.body for one in items], datetime.now(_BEIJING).replace(tzinfo=None))
-        if unmoved:
-            common.info(f"warning: {source}: times that cannot be shifted stay as they are: {unmoved} (--now)")
-        items = [one._replace(body=body) for one, body in zip(items, bodies, strict=True)]
-    if not is_sent_once:
-        return deliverer.run([items])
-    # one after the other, because a request may need the connection of the one before it
-    return deliverer.with_attempts(delivery.attempts or 1).run([[item] for item in items])
-
-
-def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> tuple[list[DeliveryItem], bool]:
-    """Return the requests of a file, and whether each is sent once, as check did, because the file is its report."""
-    requests, warnings = read_requests(read_input(source), source)
-    for warning in warnings[:_MAX_WARNINGS]:
-        common.info(f"warning: {source}: {warning}")
-    if len(warnings) > _MAX_WARNINGS:
-        common.info(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts are not sent")
-    first = next((request.received_at for request in requests if request.received_at), None)
-    items = [_file_item(request, source, first, deliverer.target.credentials) for request in requests]
-    pause_s = max(item.at_s for item in items) * (deliverer.time_scale or 0.0)
-    if pause_s > _LONG_PAUSE_S:
-        pause = timedelta(seconds=round(pause_s))
-        common.info(f"warning: {source}: the last request is sent {pause} after the first; lower --time-scale")
-    return items, any(request.reproduced for request in requests)
-
-
-def _file_item(
-    request: InputRequest, source: str, first: datetime | None, credentials: Credentials | None
-) -> DeliveryItem:
-    at_s = (request.received_at - first).total_seconds() if request.received_at and first else 0.0
-    name = f"{source} {request.location}".rstrip()
-    if request.reproduced is None:
-        return DeliveryItem(name, request.body, max(0.0, at_s), request.headers, request.to_outgoing(credentials))
-    outgoing = request.to_outgoing(replayed_credentials(credentials, request.reproduced.credential_variant, name))
-    return DeliveryItem(name, request.body, max(0.0, at_s), outgoing.headers, outgoing, request.reproduced.is_asserted)
-
-
-def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOptions) -> list[DeliveryItem]:
-    """Return the requests of a clause as check sends them: the same bytes, methods, segments and credentials."""
-    clause = find_clause(load_clauses(), case[1])
-    generator = Generator(common.seed, wire_format=common.profile.wire_format)
-    credentials, headers = deliverer.target.credentials, deliverer.rules.headers
-    shop = CaseFactory(common.catalog(), generator, clause.code, credentials, headers)
-    play = BUILDERS[clause.builder.name](shop, **clause.builder.params)
-    cases = [one for scene in play.groups for one in scene.cases]
-    if not cases or not any(replayed_cases(one, play) for one in cases if one.is_asserted):
-        raise UsageError(
-            f"requests of {clause.code} show nothing one by one; run `tcop-mock check TARGET --clauses {clause.code}`"
-        )
-    if case[2]:
-        number = int(case[2])
-        if not 0 < number <= len(cases):
-            raise UsageError(
-                f"{clause.code} has {len(cases)} cases; write {clause.code}/1 to {clause.code}/{len(cases)}"
-            )
-        cases = list(replayed_cases(cases[number - 1], play)) or [cases[number - 1]]
-    return [
-        DeliveryItem(
-            f"{clause.code} {one.title}",
-            one.request.body,
-            headers=one.request.headers,
-            request=one.request,
-            is_asserted=one.is_asserted or len(cases) == 1,
-        )
-        for one in cases
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,9 +156,10 @@ class Deliverer:
             common=common,
         )
 
-    def with_attempts(self, attempts: int) -> Deliverer:
-        """Return the same with another number of attempts."""
-        return replace(self, rules=replace(self.rules, attempts=attempts))
+    def sending_as_check(self, attempts: int) -> Deliverer:
+        """Return the same without the URL verification, which a clause sends only if it is about it."""
+        assumed = {name: text for name, text in self.assumed.items() if name != "probe"}
+        return replace(self, rules=replace(self.rules, attempts=attempts, probe=None), assumed=assumed)
 
     def run(self, lifecycles: Sequence[Sequence[DeliveryItem]], lang: Lang = Lang.EN) -> int:
         """Deliver alarm by alarm, print each outcome, and return the exit code.

@@ -155,7 +155,7 @@ def _install(here: Path, found: DetectedApp) -> str:
         return ""
     if (here / "requirements.txt").is_file():
         return "-r requirements.txt"
-    return "." if (here / "pyproject.toml").is_file() else found.framework.name
+    return "." if (here / "pyproject.toml").is_file() else found.framework.packages
 
 
 def _require_free(here: Path, files_to_write: Sequence[NewFile]) -> None:

@@ -26,6 +26,7 @@ from tcop_mock.console.page import read_assets, render_page
 from tcop_mock.console.ports import Composition, StormOptions
 from tcop_mock.console.share import html_document, recording_lines
 from tcop_mock.contract.mutators import load_mutators
+from tcop_mock.domain.contract import Level
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.load.scenario import scenario_names
 from tcop_mock.reports.formats import render, render_load
@@ -77,9 +78,9 @@ class ConsoleApp:
         check: runs the contract.
         storm: runs scenarios.
         commands: the work of commands.
-        receiver_url: address of our receiving end.
         profile: name of the profile that is chosen first.
         seed: the first seed.
+        receiver_url: address of our receiving end; empty if there is none.
     """
 
     session: Session
@@ -88,13 +89,20 @@ class ConsoleApp:
     check: ContractCheck
     storm: Storm
     commands: CommandLine
-    receiver_url: str
     profile: str
     seed: int
+    receiver_url: str = ""
     assets: Mapping[str, Asset] = field(default_factory=read_assets)
     _composed: OrderedDict[bytes, str] = field(default_factory=OrderedDict)
     """Commands that print bodies, by the hash of the body."""
     _streams: int = 0
+    was_opened: bool = False
+    """Whether a browser has shown it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a browser shows it."""
+        return self._streams > 0
 
     def asgi(self) -> AccessMiddleware:
         """Return the ASGI app."""
@@ -126,7 +134,9 @@ class ConsoleApp:
         return AccessMiddleware(Starlette(routes=routes), self.session)
 
     async def close(self) -> None:
-        """Stop what is under way, and end the streams."""
+        """Stop what is under way, and end the streams. A run of a command goes on."""
+        self.check.follow(None)
+        self.storm.follow(None)
         await self.check.stop()
         await self.storm.stop()
         await self.sender.close()
@@ -174,6 +184,7 @@ class ConsoleApp:
 
     async def _stream(self, after: int) -> AsyncGenerator[bytes]:
         self._streams += 1
+        self.was_opened = True
         try:
             async for part in self.conversation.stream(after):
                 yield part
@@ -204,9 +215,10 @@ class ConsoleApp:
         }
 
     def _detail(self, request: Request) -> dict[str, Any]:
-        rules = load_profile(self.profile).delivery
+        exchange = self._exchange(request)
+        rules = load_profile(exchange.profile or self.profile).delivery
         return detail_document(
-            self._exchange(request),
+            exchange,
             self.conversation,
             self.commands.catalog,
             self.sender.setting.target,
@@ -310,7 +322,8 @@ class ConsoleApp:
             fields.texts("clauses"),
             fields.text("profile", self.profile),
             fields.integer("seed", self.seed, 0),
-            fields.text("fail_on", "must"),
+            fields.choice("fail_on", "must", tuple(Level)),
+            has_effects=fields.flag("effects", default=True),
         )
         self.check.start(settings)
         return self.check.document()

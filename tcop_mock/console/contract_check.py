@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.api import check_async
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.console.forwarded import ForwardedMessages, UnusedServices
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.credentials import replayed_credentials
+from tcop_mock.contract.observation import ObservationConfig
+from tcop_mock.contract.plan import CheckPlan
+from tcop_mock.contract.reproduce import INSECURE, Flag
+from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
-from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunStarted
+from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunFinished, RunStarted
 from tcop_mock.errors import TcopMockError, UsageError
-from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines
+from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines, fix_text
 from tcop_mock.reports.json import summary_document
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.text import one_line, overall_sentence
+from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.transport.caller import call_and_wait, run_beside_async
+from tcop_mock.transport.clock import monotonic_s
+from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +50,33 @@ class CheckSettings:
     profile: str
     seed: int
     fail_on: str = Level.MUST.value
+    has_effects: bool = True
+    """Whether to check clauses about effects."""
+
+
+class Observation(NamedTuple):
+    """How checks of the page observe effects."""
+
+    config: Callable[[], ObservationConfig] = ObservationConfig
+    """Returns the observer of the command line."""
+    flags: tuple[Flag, ...] = ()
+    """Flags that name it in the command of a finding."""
+
+
+async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], *, insecure: bool) -> Verdict:
+    """Run a contract in a thread of its own; its events come to the running event loop.
+
+    Raises:
+        TargetError: the target cannot be used, so no clause has a result.
+    """
+
+    def on_event_in_loop(event: RunEvent) -> None:
+        call_and_wait(on_event, event)
+
+    with open_transport(plan.target, plan.profile.delivery.answer_cap_bytes, insecure=insecure) as transport:
+        run = ContractRun(plan, transport, monotonic_s, asyncio.sleep)
+        await run_beside_async(run.run(on_event_in_loop))
+        return run.verdict()
 
 
 @dataclass(slots=True)
@@ -52,13 +87,21 @@ class ContractCheck:
         setting: the target.
         conversation: gets the events.
         catalog: the shapes.
-        check: runs a contract.
+        observation: how to observe effects besides the messages to our stub services.
+        forwarded: passes these messages to the check that runs.
+        receiver_url: address of our stub services; empty if there are none.
+        catalog_folders: the user's own, to be named in the command of a finding.
+        run: runs a contract.
     """
 
     setting: TargetSetting
     conversation: Conversation
     catalog: Catalog
-    check: Callable[..., Awaitable[Verdict]] = check_async
+    observation: Observation = field(default_factory=Observation)
+    forwarded: ForwardedMessages = field(default_factory=ForwardedMessages)
+    receiver_url: str = ""
+    catalog_folders: tuple[str, ...] = ()
+    run: Callable[..., Awaitable[Verdict]] = run_contract
     verdict: Verdict | None = None
     _results: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Documents of the clauses of the run, by code."""
@@ -67,11 +110,30 @@ class ContractCheck:
     _counts: dict[str, int] = field(default_factory=dict)
     _profile: str = DEFAULT_PROFILE
     _task: asyncio.Task[None] | None = None
+    _interrupt: Callable[[], object] | None = None
+    """Ends the check of a command whose events come here."""
 
     @property
     def is_running(self) -> bool:
         """Whether a check runs."""
-        return self._task is not None
+        return self._task is not None or self._interrupt is not None
+
+    def follow(self, interrupt: Callable[[], object] | None) -> None:
+        """Expect the events of a check that a command runs, in :meth:`take`.
+
+        Args:
+            interrupt: ends that check; ``None``: there is none any more.
+        """
+        self._interrupt = interrupt
+
+    def take(self, event: RunEvent) -> None:
+        """Show an event of the check that is followed."""
+        if isinstance(event, RunFinished):
+            self.verdict, self._interrupt = event.verdict, None
+            self._on_event(event)
+            self._publish()
+        else:
+            self._on_event(event)
 
     def document(self) -> dict[str, Any]:
         """Return the state for a page that opens."""
@@ -91,18 +153,19 @@ class ContractCheck:
         """
         if self.is_running:
             raise UsageError("a check runs already: stop it first")
-        target = self.setting.require()
-        self._profile = load_profile(settings.profile).name
-        clauses = select_clauses(load_clauses(), settings.clauses)
-        self._results = {clause.code: _clause_document(clause, "waiting") for clause in clauses}
+        plan = self._plan(self.setting.require(), settings)
+        self._profile = plan.profile.name
+        self._results = {clause.code: _clause_document(clause, "waiting") for clause in plan.clauses}
         self.verdict, self._findings, self._counts = None, {}, {}
-        self._headline = str(target)
-        self._task = asyncio.create_task(self._run(target, settings))
+        self._headline = str(plan.target)
+        self._task = asyncio.create_task(self._run(plan))
         self._publish()
 
     async def stop(self) -> None:
         """Stop the check that runs, if any."""
-        if self._task is not None:
+        if self._interrupt is not None:
+            self._interrupt()
+        elif self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._headline = "stopped"
@@ -128,19 +191,34 @@ class ContractCheck:
         rules = replace(load_profile(self._profile).delivery, attempts=1)
         return len(sender.send_requests(outgoing, rules))
 
-    async def _run(self, target: Target, settings: CheckSettings) -> None:
-        try:
-            self.verdict = await self.check(
-                target,
-                clauses=settings.clauses,
-                profile=settings.profile,
-                seed=settings.seed,
-                catalog=self.catalog,
-                fail_on=settings.fail_on,
-                max_time_s=_MAX_TIME_S,
-                insecure=self.setting.insecure,
-                on_event=self._on_event,
+    def _plan(self, target: Target, settings: CheckSettings) -> CheckPlan:
+        observation = self.observation.config() if settings.has_effects else ObservationConfig()
+        flags = list(self.observation.flags) if settings.has_effects else []
+        if settings.has_effects and self.receiver_url:
+            recorder = DownstreamRecorder()
+            observation = replace(
+                observation,
+                downstream=recorder,
+                calls=UnusedServices(self.receiver_url),
+                lifetime=lambda: self.forwarded.passed_to(recorder),
             )
+            flags.append(Flag("--downstream", self.receiver_url.rpartition("/")[2], observes_effects=True))
+        return CheckPlan(
+            target,
+            self.catalog,
+            tuple(select_clauses(load_clauses(), settings.clauses)),
+            load_profile(settings.profile),
+            settings.seed,
+            max_time_s=_MAX_TIME_S,
+            observation=observation,
+            catalog_folders=self.catalog_folders,
+            flags=(*([INSECURE] if self.setting.insecure else []), *flags),
+            fail_on=Level(settings.fail_on),
+        )
+
+    async def _run(self, plan: CheckPlan) -> None:
+        try:
+            self.verdict = await self.run(plan, self._on_event, insecure=self.setting.insecure)
         except TcopMockError as problem:
             self._headline = one_line(str(problem), _MAX_CHARS)
         self._end()
@@ -151,6 +229,7 @@ class ContractCheck:
 
     def _on_event(self, event: RunEvent) -> None:
         if isinstance(event, RunStarted):
+            self._headline, self._profile = one_line(event.target, _MAX_CHARS), event.profile
             self._results = {clause.code: _clause_document(clause, "waiting") for clause in event.clauses}
             self._publish()
         elif isinstance(event, ClauseStarted):
@@ -193,6 +272,7 @@ def _clause_document(clause: Clause, result: str) -> dict[str, Any]:
 def _result_document(result: ClauseResult) -> dict[str, Any]:
     return _clause_document(result.clause, result.status.value) | {
         "reason": one_line(reason_text(result), _MAX_CHARS),
+        "fix": one_line(fix_text(result), _MAX_CHARS),
         "findings": [_finding_document(one) for one in result.findings[:MAX_FINDINGS]],
     }
 

@@ -83,16 +83,26 @@ class Conversation:
         """Return the Unix time."""
         return self._clock()
 
-    def add(
+    def add(  # noqa: PLR0913 - what is known of a request
         self,
         direction: Direction,
         record: Mapping[str, Any],
         result: ValidationResult | None,
         *,
         origin: str = "",
+        subject: Subject | None = None,
         is_pending: bool = False,
     ) -> Exchange:
-        """Add an exchange, and drop the oldest ones if there are too many."""
+        """Add an exchange, and drop the oldest ones if there are too many.
+
+        Args:
+            direction: who sent the request.
+            record: its line in a recording.
+            result: what ``validate`` says of it.
+            origin: command that prints the body.
+            subject: what the body is about; ``None``: what it says.
+            is_pending: whether an attempt follows.
+        """
         body = body_of(record)
         tree = tree_of(body)
         self._last_number += 1
@@ -103,7 +113,7 @@ class Conversation:
             record,
             body,
             tree,
-            self._subject(record, body, tree),
+            subject or self._subject(record, body, tree),
             result,
             origin,
             is_pending=is_pending,

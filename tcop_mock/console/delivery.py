@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.console.exchange import MAX_CHARS, Direction, attempt_document
-from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.console.exchange import MAX_CHARS, Direction, Subject, attempt_document, unsent_document
+from tcop_mock.domain.delivery import Outcome, OutgoingRequest
+from tcop_mock.domain.profile import Accept
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.recording import Record
@@ -21,15 +22,18 @@ from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from tcop_mock.callbacks.validator import CallbackValidator
+    from tcop_mock.callbacks.validator import CallbackValidator, ValidationResult
     from tcop_mock.console.conversation import Conversation
     from tcop_mock.console.exchange import Exchange
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Credentials
 
+    T = TypeVar("T")
+
+_UNVERIFIED = "not sent, because the receiver does not answer the URL verification of this profile with 200"
 MAX_DELIVERIES = 20
 """Deliveries that can be under way at the same time."""
 
@@ -108,12 +112,16 @@ class CallbackSender:
     conversation: Conversation
     validator: CallbackValidator
     sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _verifications: dict[str, tuple[Target, asyncio.Task[bool]]] = field(default_factory=dict)
+    """The last verification of the URL, by the name of the profile."""
 
     def send(
         self, body: bytes, *, profile: str, attempts: int | None = None, time_scale: float = 1.0, origin: str = ""
     ) -> Exchange:
         """Start to deliver a body with the retries of a profile.
+
+        A profile may verify the URL first; this is done once for each setting of the target, until it succeeds.
 
         Args:
             body: the body.
@@ -128,25 +136,78 @@ class CallbackSender:
         rules = load_profile(profile).delivery
         if attempts is not None:
             rules = replace(rules, attempts=attempts)
-        request = OutgoingRequest(body, headers=rules.headers, credentials=self.setting.require().credentials)
-        return self.send_requests([request], rules, time_scale=time_scale, origin=origin)[0]
-
-    def send_requests(
-        self, requests: Sequence[OutgoingRequest], rules: DeliveryRules, *, time_scale: float = 1.0, origin: str = ""
-    ) -> list[Exchange]:
-        """Start to deliver requests one after the other; see :meth:`send`."""
         target = self.setting.require()
-        if len(self.tasks) >= MAX_DELIVERIES:
-            raise BusyError(f"{MAX_DELIVERIES} deliveries are under way; wait until one has ended")
-        exchanges = [self._add(request, target, origin) for request in requests]
-        deliveries = list(zip(exchanges, requests, strict=True))
-        task = asyncio.create_task(self._deliver(deliveries, rules, target, time_scale))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._require_idle()
+        request = OutgoingRequest(body, headers=rules.headers, credentials=target.credentials)
+        verification = None if rules.probe is None else self._verification(profile, rules, rules.probe, target)
+        exchange = self._add(request, target, self.validator.validate(body), origin)
+        exchange.profile = profile
+        self._start(self._deliver_verified(verification, (exchange, request), rules, target, time_scale))
+        return exchange
+
+    def send_requests(self, requests: Sequence[OutgoingRequest], rules: DeliveryRules) -> list[Exchange]:
+        """Start to deliver requests one after the other.
+
+        Raises:
+            UsageError: there is no target, or too many deliveries are under way.
+        """
+        target = self.setting.require()
+        self._require_idle()
+        exchanges = [self._add(request, target, self.validator.validate(request.body)) for request in requests]
+        self._start(self._deliver(list(zip(exchanges, requests, strict=True)), rules, target, 1.0))
         return exchanges
 
-    def _add(self, request: OutgoingRequest, target: Target, origin: str) -> Exchange:
-        result = self.validator.validate(request.body)
+    def _require_idle(self) -> None:
+        if len(self.tasks) >= MAX_DELIVERIES:
+            raise BusyError(f"{MAX_DELIVERIES} deliveries are under way; wait until one has ended")
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def _verification(self, profile: str, rules: DeliveryRules, probe: bytes, target: Target) -> asyncio.Task[bool]:
+        """Return the verification of the URL: the last one, unless it failed or the target was set since."""
+        last = self._verifications.get(profile)
+        if last is not None and last[0] is target and (not last[1].done() or last[1].result()):
+            return last[1]
+        once = replace(rules, attempts=1, accept=Accept.EXACTLY_200)
+        request = OutgoingRequest(probe, headers=rules.headers, credentials=target.credentials)
+        exchange = self._add(request, target, None, subject=Subject.of_verification(str(target)))
+
+        async def verify() -> bool:
+            await self._deliver([(exchange, request)], once, target, 1.0)
+            return exchange.outcome == Outcome.ACKED
+
+        task = self._start(verify())
+        self._verifications[profile] = target, task
+        return task
+
+    async def _deliver_verified(
+        self,
+        verification: asyncio.Task[bool] | None,
+        delivery: tuple[Exchange, OutgoingRequest],
+        rules: DeliveryRules,
+        target: Target,
+        time_scale: float,
+    ) -> None:
+        if verification is None or await verification:
+            await self._deliver([delivery], rules, target, time_scale)
+            return
+        exchange, _ = delivery
+        exchange.attempts.append(unsent_document(_UNVERIFIED, at_s=exchange.at_s))
+        exchange.is_pending = False
+        self.conversation.changed(exchange)
+
+    def _add(
+        self,
+        request: OutgoingRequest,
+        target: Target,
+        result: ValidationResult | None,
+        origin: str = "",
+        subject: Subject | None = None,
+    ) -> Exchange:
         line = Record(
             request=_Sent(request.method, target.path_with(request.query), request.headers, request.body),
             received_at=datetime.fromtimestamp(self.conversation.now_s(), UTC).isoformat(timespec="milliseconds"),
@@ -157,7 +218,9 @@ class CallbackSender:
             note="",
             result=result,
         ).to_json()
-        exchange = self.conversation.add(Direction.OUT, json.loads(line), result, origin=origin, is_pending=True)
+        exchange = self.conversation.add(
+            Direction.OUT, json.loads(line), result, origin=origin, subject=subject, is_pending=True
+        )
         self.conversation.changed(exchange)
         return exchange
 

@@ -12,6 +12,7 @@ from tcop_mock.console.exchange import header_rows, text_lines
 from tcop_mock.console.json_lines import json_lines
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target, mask_query_secrets
 from tcop_mock.reports.differences import Comparison, comparison_lines
 from tcop_mock.reports.scripts import NamedBody, request_script
@@ -144,7 +145,9 @@ def _commands(exchange: Exchange, target: Target, rules: DeliveryRules) -> dict[
         commands[name] = script
     address = '"$TCOP_MOCK_TARGET"' if is_secret else shlex.quote(target.url)
     encoded = base64.b64encode(exchange.body).decode()
-    commands["send"] = f"{exchange.origin or f'printf %s {encoded} | base64 -d'} | tcop-mock send - --to {address}"
+    profile = f" --profile {exchange.profile}" if exchange.profile not in {"", DEFAULT_PROFILE} else ""
+    body = exchange.origin or f"printf %s {encoded} | base64 -d"
+    commands["send"] = f"{body} | tcop-mock send - --to {address}{profile}"
     if exchange.origin:
         commands["emit"] = exchange.origin
     elif exchange.result and exchange.result.shape:

@@ -68,6 +68,11 @@ class Subject:
         title = one_line(service, MAX_CHARS)
         return cls(alarm or _digest(f"message {service}"), "", title, one_line(text, MAX_CHARS), "message")
 
+    @classmethod
+    def of_verification(cls, target: str) -> Subject:
+        """Return the subject of a verification of the URL, which is before all callbacks."""
+        return cls(_digest(f"verification {target}"), "", "URL verification", one_line(target, MAX_CHARS), "message")
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -87,6 +92,8 @@ class Exchange:
     result: ValidationResult | None = None
     origin: str = ""
     """The ``tcop-mock emit`` command that prints the body, if there is one."""
+    profile: str = ""
+    """The profile by which we sent it, if one was chosen."""
     attempts: list[dict[str, Any]] = field(default_factory=list)
     is_pending: bool = False
     """Whether another attempt may follow."""
@@ -135,6 +142,7 @@ def attempt_document(attempt: Attempt, started_at_s: float) -> dict[str, Any]:
         "outcome": attempt.outcome.value,
         "status": attempt.status,
         "duration": round_seconds(attempt.duration_s),
+        "resolved": _since(attempt.resolved_s, start_s),
         "connected": _since(attempt.connected_s, start_s),
         "first_byte": _since(attempt.first_byte_s, start_s),
         "bytes": attempt.received_bytes,
@@ -155,6 +163,7 @@ def answer_document(
         "outcome": outcome,
         "status": status,
         "duration": None,
+        "resolved": None,
         "connected": None,
         "first_byte": None,
         "bytes": len(body),
@@ -163,6 +172,11 @@ def answer_document(
         "headers": header_rows(headers),
         "body": text_lines(body),
     }
+
+
+def unsent_document(reason: str, *, at_s: float) -> dict[str, Any]:
+    """Return what stands in place of an attempt for a callback that was not sent."""
+    return answer_document(None, (), b"", at_s=at_s) | {"outcome": "not_sent", "detail": reason}
 
 
 def header_rows(headers: Sequence[Sequence[str]]) -> list[list[str]]:

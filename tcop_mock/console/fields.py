@@ -7,9 +7,12 @@ import binascii
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_BODY_BYTES = 1024 * 1024
 """Limit of a body that is sent to the target."""
@@ -44,6 +47,20 @@ class Fields:
         value = self.document.get(name, default)
         if not isinstance(value, str) or len(value) > limit:
             raise UsageError(f"{name} must be a text of at most {limit} characters")
+        return value
+
+    def choice(self, name: str, default: str, allowed: Collection[str]) -> str:
+        """Return one of some texts."""
+        value = self.text(name, default)
+        if value not in allowed:
+            raise UsageError(f"{name} must be {', '.join(allowed)}")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self.document.get(name, default)
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} must be true or false")
         return value
 
     def number(self, name: str, default: float, low: float, high: float) -> float:

@@ -64,6 +64,7 @@ async def serving(app: Callable[..., Any], listening: socket.socket) -> AsyncGen
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what others send to the port is no news for the terminal
         access_log=False,
         server_header=False,
         proxy_headers=False,

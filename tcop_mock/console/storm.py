@@ -14,10 +14,12 @@ from tcop_mock.reports.load_json import load_document
 from tcop_mock.reports.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcop_mock.console.conversation import Conversation
     from tcop_mock.console.delivery import TargetSetting
     from tcop_mock.console.ports import CommandLine, PreparedStorm, StormOptions
-    from tcop_mock.domain.load_summary import LoadResult
+    from tcop_mock.domain.load_summary import LoadEvent, LoadResult
     from tcop_mock.domain.target import Target
 
 _MAX_CHARS = 500
@@ -42,11 +44,34 @@ class Storm:
     _points: list[dict[str, Any]] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
     _prepared: PreparedStorm | None = None
+    _interrupt: Callable[[], object] | None = None
+    """Ends the load of a command whose events come here."""
 
     @property
     def is_running(self) -> bool:
         """Whether a storm runs."""
-        return self._task is not None
+        return self._task is not None or self._interrupt is not None
+
+    def follow(self, interrupt: Callable[[], object] | None) -> None:
+        """Expect the events of a load that a command runs, in :meth:`take`.
+
+        Args:
+            interrupt: ends that load; ``None``: there is none any more.
+        """
+        self._interrupt = interrupt
+
+    def take(self, event: LoadEvent) -> None:
+        """Show an event of a load; its end comes by :meth:`finish`."""
+        if isinstance(event, LoadStarted):
+            self._headline = one_line(event.plan.title, _MAX_CHARS)
+            self._publish()
+        elif isinstance(event, SecondElapsed):
+            self._add(event)
+
+    def finish(self, result: LoadResult) -> None:
+        """Show the result of the load that was followed."""
+        self.result, self._interrupt = result, None
+        self._publish()
 
     def document(self) -> dict[str, Any]:
         """Return the state for a page that opens."""
@@ -72,7 +97,9 @@ class Storm:
 
     async def stop(self) -> None:
         """Stop the storm that runs, if any."""
-        if self._task is not None:
+        if self._interrupt is not None:
+            self._interrupt()
+        elif self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._headline = f"stopped: {self._headline}"
@@ -83,11 +110,7 @@ class Storm:
             self._prepared = prepared = await asyncio.to_thread(self.commands.prepare_storm, target, options)
             async with aclosing(prepared.run.events()) as events:
                 async for event in events:
-                    if isinstance(event, LoadStarted):
-                        self._headline = one_line(event.plan.title, _MAX_CHARS)
-                        self._publish()
-                    elif isinstance(event, SecondElapsed):
-                        self._add(event)
+                    self.take(event)
         except TcopMockError as problem:
             self._headline = one_line(str(problem), _MAX_CHARS)
         self._end()

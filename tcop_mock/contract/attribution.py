@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.clause_outcome import LATE_CLAUSE, LOAD_CLAUSE, ClauseOutcome
+from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from tcop_mock.contract.clause_outcome import Exclusion
     from tcop_mock.contract.findings import Failure
@@ -42,6 +43,25 @@ def attributed_results(
         outcomes: of the clauses that sent requests, by code.
         context_of: returns the context of a clause's findings, with the codes of the clauses that met them.
     """
+    failures, met_by, unreported = _reported(results, outcomes)
+    settled = dict(results)
+    for code, reasons in unreported.items():
+        if results[code].status is ClauseStatus.PASS:
+            settled[code] = replace(results[code], status=ClauseStatus.ERROR, reason="; ".join(dict.fromkeys(reasons)))
+    for code, by_case in failures.items():
+        if code == LOAD_CLAUSE and results[code].status is ClauseStatus.PASS and _are_of_one_moment(by_case.values()):
+            settled[code] = _with_stall(results[code], by_case.values())
+            continue
+        context = context_of(results[code].clause, tuple(dict.fromkeys(met_by[code])))
+        outcome = outcomes.get(code, ClauseOutcome()).with_failures(tuple(by_case.values()))
+        settled[code] = replace(outcome.to_result(context), duration_s=results[code].duration_s)
+    return settled
+
+
+def _reported(
+    results: Mapping[str, ClauseResult], outcomes: Mapping[str, ClauseOutcome]
+) -> tuple[dict[str, dict[tuple[str, str], Failure]], dict[str, list[str]], dict[str, list[str]]]:
+    """Return what each clause reports for others, which clauses met it, and the reasons that no clause reports."""
     causes = {(finding.cause, finding.shape) for result in results.values() for finding in result.findings}
     failures: dict[str, dict[tuple[str, str], Failure]] = {}
     met_by: dict[str, list[str]] = {}
@@ -59,15 +79,20 @@ def attributed_results(
                 failures.setdefault(reporter, {})[failure.title, failure.text] = failure
             elif not _is_reported(exclusion, results):
                 unreported.setdefault(code, []).append(exclusion.reason)
-    settled = dict(results)
-    for code, reasons in unreported.items():
-        if results[code].status is ClauseStatus.PASS:
-            settled[code] = replace(results[code], status=ClauseStatus.ERROR, reason="; ".join(dict.fromkeys(reasons)))
-    for code, by_case in failures.items():
-        context = context_of(results[code].clause, tuple(dict.fromkeys(met_by[code])))
-        outcome = outcomes.get(code, ClauseOutcome()).with_failures(tuple(by_case.values()))
-        settled[code] = replace(outcome.to_result(context), duration_s=results[code].duration_s)
-    return settled
+    return failures, met_by, unreported
+
+
+def _with_stall(result: ClauseResult, failures: Collection[Failure]) -> ClauseResult:
+    titles = ", ".join(failure.title for failure in failures)
+    note = f"{titles}: late at one moment, and in time alone and in a burst"
+    return replace(result, reason="; ".join(filter(None, (result.reason, note))))
+
+
+def _are_of_one_moment(failures: Collection[Failure]) -> bool:
+    """Return whether all failures are late answers to requests in flight together: the machine may have stood still."""
+    attempts = [failure.attempt for failure in failures]
+    are_late = all(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts)
+    return are_late and max(one.started_s for one in attempts) < min(one.ended_s for one in attempts)
 
 
 def _reporter(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> str | None:

@@ -59,6 +59,8 @@ def every_shape(  # noqa: PLR0913 - the keys of a clause file
 ) -> ClauseTest:
     """Post every shape in every state that it can have. Resolves come last, each for an alarm that was posted firing.
 
+    Extra shapes and retired ones are posted only if the globs match no others.
+
     If requests are cheap (``factory.exhaustive``), also post the repeated state and, without ``forms``, the observed
     form.
 

@@ -11,6 +11,7 @@ from tcop_mock.callbacks.notification_template import NotificationTemplate
 from tcop_mock.domain.alarm import State, encode_json
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.shape import without_extras
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,13 +162,17 @@ class CaseFactory:
         return self.request(encode_json(firing))
 
     def match_shapes(self, globs: Sequence[str]) -> list[Shape]:
-        """Return the shapes that match the globs, each once."""
-        return list({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
+        """Return the shapes that match the globs, each once. Extra ones are left out if there are others."""
+        return without_extras({shape.id: shape for glob in globs for shape in self.catalog.match(glob)}.values())
 
     def case(self, title: str, tree: Any, shape: Shape) -> RequestCase:  # noqa: ANN401 - a JSON tree
-        """Return the case that posts a body, or its templated form, with the valid credentials."""
+        """Return the case that posts a body, or its templated form, with the valid credentials.
+
+        Documented: templates are for alarms of cloud products. Other bodies, such as CloudEvents, come as they are.
+        """
+        has_template = self.template is not None and "alarmStatus" in tree and not shape.extra
         return RequestCase(
-            title, self.request(self.render_notice(tree, shape) if self.template else encode_json(tree)), shape.id
+            title, self.request(self.render_notice(tree, shape) if has_template else encode_json(tree)), shape.id
         )
 
     def render_notice(self, tree: dict[str, Any], shape: Shape, default_template: str = "") -> bytes:

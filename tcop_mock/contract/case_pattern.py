@@ -23,6 +23,7 @@ _MAX_TEXT_CHARS = 20_000
 _ARBITRARY_KEYS = frozenset({"sessionId", "policyId", "policyName"})
 """Their values differ from callback to callback anyway."""
 _STATE_KEYS = ("alarmStatus", "recoverTime", "durationTime")
+_NOUNS = {"policy type": " of policy type ", "namespace": " in "}
 _NAMED_TRAITS = frozenset({"policy type", "namespace"})
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -38,12 +39,20 @@ def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase])
     passed_traits = [traits for traits in map(_traits, passed) if traits]
     if len(failed_traits) < _MIN_FAILED or not passed_traits:
         return ""
-    for noun, key in (("", "state"), ("", "type"), (" of policy type ", "policy type"), (" in ", "namespace")):
-        value = _common_value(failed_traits, key)
-        if value and all(traits.get(key) != value for traits in passed_traits):
-            return _contrast(f"{noun}{value}".strip(), len(failed_traits), len(passed_traits), is_state=key == "state")
+    trait = _distinguishing(failed_traits, passed_traits)
+    if trait:
+        key, value = trait
+        what = f"{_NOUNS.get(key, '')}{value}".strip()
+        return _contrast(what, len(failed_traits), len(passed_traits), is_state=key == "state")
     only = _only_sentence(failed_traits, passed_traits) if len(passed_traits) > 1 else ""
     return only or _key_sentence(failed_traits, passed_traits) or _majority_sentence(failed_traits, passed_traits)
+
+
+def distinguishing_trait(failed: Sequence[RequestCase], passed: Sequence[RequestCase]) -> tuple[str, str] | None:
+    """Return what all failed callbacks are and no other is, as a trait and its value; nothing if there is none."""
+    failed_traits = [traits for traits in map(_traits, failed) if traits]
+    passed_traits = [traits for traits in map(_traits, passed) if traits]
+    return _distinguishing(failed_traits, passed_traits) if failed_traits and passed_traits else None
 
 
 def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | None = None) -> list[str]:
@@ -65,6 +74,14 @@ def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | 
     paths = list(dict.fromkeys([*changed, *named, *state]))[:_MAX_VALUES]
     lines = [f"{path}: {json.dumps(values[path], ensure_ascii=False)[:_MAX_VALUE_CHARS]}" for path in paths]
     return [*lines, *(f"{path} is not there" for path in removed[:_MAX_VALUES])]
+
+
+def _distinguishing(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> tuple[str, str] | None:
+    for key in ("state", "type", "policy type", "namespace"):
+        value = _common_value(failed, key)
+        if value and all(traits.get(key) != value for traits in passed):
+            return key, value
+    return None
 
 
 def _common_value(traits: Sequence[dict[str, str]], key: str) -> str:

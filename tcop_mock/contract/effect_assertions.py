@@ -15,7 +15,9 @@ from tcop_mock.domain.delivery import RETRY_LATER_STATUSES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
+    from tcop_mock.contract.timestamps import TimestampInText
     from tcop_mock.domain.contract import EffectScenario, EffectScenarioResult, RequestCase, Step, StepResult
     from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.effects import Effect, EffectSnapshot
@@ -378,11 +380,8 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
     expected_content = result.scenario.expected_content
     texts = [effect.text for effect in result.step_results[-1].after.effects]
     timestamps = [time for text in texts for time in find_timestamps(text) if time.has_offset or not only_with_offset]
-    shift_sets = [
-        utc_shifts_s(timestamps, sent_at)
-        for sent_at in (expected_content.started_at, expected_content.recovered_at)
-        if sent_at
-    ]
+    sent_times = [time for time in (expected_content.started_at, expected_content.recovered_at) if time]
+    shift_sets = [utc_shifts_s(_without_exact(timestamps, sent_times, sent_at), sent_at) for sent_at in sent_times]
     if not any(shift_sets):
         return Inconclusive(
             f"no time of the alarm is shown{' with its offset from UTC' if only_with_offset else ''}",
@@ -396,6 +395,14 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
         if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
             return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
     return None
+
+
+def _without_exact(
+    timestamps: Sequence[TimestampInText], sent_times: Sequence[datetime], sent_at: datetime
+) -> list[TimestampInText]:
+    """Return the times that are not the instant of another one that was sent: that may be some hours before."""
+    others = [other for other in sent_times if other != sent_at]
+    return [time for time in timestamps if not any((0, True) in utc_shifts_s([time], other) for other in others)]
 
 
 def downstream_accepts(result: EffectScenarioResult, *, service: str) -> str | Inconclusive | None:

@@ -246,6 +246,8 @@ class EffectRunner:
             exclusion = refusal(scenario.title, *rejected, label=step.title)._replace(is_repeated=False)
             return ScenarioProblem(exclusion.reason, exclusion=exclusion)
         until_s = self._effects_until_s(step)
+        if not step.cases and not _is_any_accepted(step, earlier):  # TCOP sends it again, and this run does not
+            until_s = self.poller.clock()
         after = await self._observe_step(poller, scenario, step, before=before, attempts=attempts, until_s=until_s)
         return StepResult(
             step,
@@ -355,6 +357,12 @@ def _paired(step: Step, attempts: Sequence[Attempt]) -> Iterator[tuple[RequestCa
     """Yield the attempts with their cases; during a restart there is one case and many attempts."""
     last = len(step.cases) - 1
     return ((step.cases[min(number, last)], attempt) for number, attempt in enumerate(attempts))
+
+
+def _is_any_accepted(step: Step, earlier: Sequence[StepResult]) -> bool:
+    """Return whether a push about the alarms of a step was accepted in an earlier one."""
+    about = (result for result in earlier if result.step.tokens & step.tokens)
+    return any(attempt.accepted for result in about for attempt in result.attempts)
 
 
 def _is_accepted(attempt: Attempt) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.case_pattern import common_pattern, matching_values
+from tcop_mock.contract.causes import fix_code, fix_code_of_pattern
+from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.credentials import is_near_miss
 from tcop_mock.contract.reproduce import (
     APP_URL,
@@ -14,7 +16,7 @@ from tcop_mock.contract.reproduce import (
     check_command,
     curl_commands,
     replay_command,
-    replayed_cases,
+    shown_cases,
 )
 from tcop_mock.domain.contract import CredentialVariant, SendMode
 from tcop_mock.domain.target import MASK, mask_query_secrets
@@ -23,7 +25,7 @@ from tcop_mock.domain.verdict import Exchange, Finding, ReproducedRequest, Repro
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.domain.contract import ClauseTest, EffectScenarioResult, RequestCase, StepResult
+    from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenarioResult, RequestCase, StepResult
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
 
@@ -91,23 +93,35 @@ def _finding(
     titles = [failure.title for failure in group[:_MAX_NAMED_CASES]]
     more_names = f", and {len(group) - len(titles)} more" if len(group) > len(titles) else ""
     frequency = _frequency(group, asserted_count, context.test)
-    cases = _reproduced_cases(first, context.test)
+    cases = _reproduced_cases(first, context)
     return Finding(
         title=f"{first.title}{suffix}: {text}",
         detail=f"{frequency}: {text}. {pattern}{'; '.join(titles)}{more_names}",
         shape=first.case.shape_id,
         evidence=_failure_evidence(first, context),
         reproduction=Reproduction(
-            curl_commands(cases, context),
+            curl_commands(cases, context, first.attempt),
             check_command(context),
             "" if first.scenario else replay_command(first.case, context),
             () if context.target.parser or first.scenario else tuple(_reproduced_requests(cases, context.target)),
         ),
         extent=f"{frequency}. {pattern}".rstrip(),
         cause=text if first.attempt.parse_errors else first.cause or text,
+        fix_clause=_fix_clause(group, context, passed),
         cases=() if any(failure.attempt.status is None for failure in group) else tuple(other.title for other in group),
         exchanges=tuple(itertools.islice(_exchanges_of(group, context.target), _MAX_EXCHANGES)),
     )
+
+
+def _fix_clause(group: Sequence[Failure], context: ReproductionContext, passed: Sequence[RequestCase]) -> Clause:
+    """Return the clause whose fix ends the failures; the context's own one where it is its own cause."""
+    clause, first = context.clause, group[0]
+    if not clause.is_built_in or context.target.parser:
+        return clause
+    code = fix_code(clause, first.case, first.attempt, context.test)
+    if code == clause.code and first.scenario is None:
+        code = fix_code_of_pattern(clause, [failure.case for failure in group], passed)
+    return clause if code == clause.code else find_clause(load_clauses(), code)
 
 
 def _frequency(failures: Sequence[Failure], asserted_count: int, test: ClauseTest | None) -> str:
@@ -171,10 +185,10 @@ def _reproduced_requests(cases: Sequence[RequestCase], target: Target) -> Iterat
         yield ReproducedRequest(_masked_url(case, target), request, variant, is_asserted=case.is_asserted)
 
 
-def _reproduced_cases(failure: Failure, test: ClauseTest | None) -> Sequence[RequestCase]:
+def _reproduced_cases(failure: Failure, context: ReproductionContext) -> Sequence[RequestCase]:
     """Return the cases that show a failure when they are sent one by one; empty if that does not show it."""
     if failure.scenario is None:
-        return [failure.case] if test is None else replayed_cases(failure.case, test)
+        return shown_cases(failure.case, context)
     steps = [step_result.step for step_result in failure.scenario.step_results]
     if any(step.send_mode is not SendMode.SEQUENTIAL or step.downstream_fault for step in steps):
         return ()
@@ -231,7 +245,7 @@ def evidence(case: RequestCase, attempt: Attempt, target: Target, values: Sequen
         body_lines += [f"> … {escaped}" for escaped in values]
     if target.parser:
         return "\n".join([*body_lines, *_parser_lines(attempt)])
-    lines = [f"> {request.method} {target.path_with(request.query)} HTTP/1.1"]
+    lines = [f"> {request.method} {mask_query_secrets(target.path_with(request.query))} HTTP/1.1"]
     fields = replace(request, credentials=None).header_fields(target.authority, keep_alive=request.keep_alive)
     if request.credentials:
         name = "authorization" if request.lower_case_names else "Authorization"

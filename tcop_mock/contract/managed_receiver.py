@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Credentials
     from tcop_mock.process.receiver_process import ReceiverProcess
     from tcop_mock.process.system import ProcessSize
+    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.caught_hosts import CaughtHosts
-
 
 _LOOPBACK = "127.0.0.1"
 _PATH_ONLY = re.compile(r"(?P<userinfo>[^/]*@)?(?P<path>(?:/.*)?)", re.DOTALL)
@@ -50,6 +50,8 @@ class ManagedReceiver:
     credentials: Credentials | None = None
     leaks: OutputLeaks | None = field(default=None, init=False)
     """What its output shows of its credentials."""
+    downstream: DownstreamRecorder | None = field(default=None, init=False)
+    """Records what it sends to hosts that are caught."""
     end: str = field(default="", init=False)
     """How the process ended before it was ended; empty if it ran until then."""
     _authority: CertificateAuthority | None = field(default=None, init=False)
@@ -66,14 +68,19 @@ class ManagedReceiver:
         return self._authority is not None
 
     @property
+    def calls(self) -> CallLog | None:
+        """Its calls that were not answered; ``None`` if they are left alone."""
+        return None if self._proxy is None else self._proxy.log
+
+    @property
     def hints(self) -> list[str]:
         """One line for each host whose calls were not answered."""
-        return [] if self._proxy is None else self._proxy.log.hints()
+        return [] if self.calls is None else self.calls.hints()
 
     def configure(self, config: ObservationConfig) -> ObservationConfig:
         """Return an observation that starts the receiver, catches its calls and can restart it."""
         if self.hosts is not None:
-            recorder = config.downstream or DownstreamRecorder()
+            recorder = self.downstream = config.downstream or DownstreamRecorder()
             self._authority = CertificateAuthority.create()
             self._proxy = CatchingProxy(recorder.answer, self.hosts, self._authority)
             calls = self._proxy.log if config.downstream is None else None
@@ -129,8 +136,9 @@ class ManagedReceiver:
                 except TargetError:  # perhaps because it is about to end
                     await asyncio.to_thread(self.process.wait_if_closed)
                     raise
+                finally:
+                    self.end = self.process.end
             finally:
-                self.end = self.process.end
                 await asyncio.to_thread(self.process.stop)
 
 

@@ -21,17 +21,16 @@ from tcop_mock.domain.verdict import ClauseResult, ClauseStatus
 from tcop_mock.errors import ObserverError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.receiver_control import ReceiverControl
-    from tcop_mock.domain.contract import Clause, EffectScenario, Step
+    from tcop_mock.domain.contract import Clause, EffectScenario, Step, StepResult
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
-    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
@@ -73,6 +72,19 @@ class Closable(Protocol):
         ...
 
 
+class MissingCalls(Protocol):
+    """Says why the downstream services may have got nothing."""
+
+    @property
+    def is_any_taken(self) -> bool:
+        """Whether there was a call that was not refused; its message may still come."""
+        ...
+
+    def hints(self) -> Sequence[str]:
+        """Return the reasons that are known, and what to do about each."""
+        ...
+
+
 class DownstreamAddress(NamedTuple):
     """Where our stub services listen for a receiver that forwards to them."""
 
@@ -102,8 +114,9 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
-        calls: calls of a receiver that runs behind our proxy; the downstream services see those that are caught. Then
-            it is no error that nothing was caught.
+        calls: says why the downstream services may have got nothing, such as the log of a proxy. Then that is no error.
+        first_call_s: how long the first of these calls may take, where nobody said that there are any; ``None``: as
+            long as an effect.
         lifetime: returns what has to run during the check besides the stub services, such as the receiver.
         receiver: the receiver, if the run has started it.
     """
@@ -113,7 +126,8 @@ class ObservationConfig:
     restart: Callable[[], Awaitable[None]] | None = None
     effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S
     downstream_address: DownstreamAddress | None = None
-    calls: CallLog | None = None
+    calls: MissingCalls | None = None
+    first_call_s: float | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
     receiver: ReceiverControl | None = None
 
@@ -209,20 +223,20 @@ class EffectObservation:
         scenario = control_scenario(factory)
         try:
             await self._learn_open(factory)
-            result = await self.runner.run_scenario(scenario, self.runner.poller)
+            with self._waiting_for_first_call():
+                result = await self._run_control(scenario)
         except ObserverError as error:
             self._error = str(error)
             return
         if isinstance(result, ScenarioProblem):
             self._error = f"no effect can be judged: {result.reason}"
             return
-        [step_result] = result.step_results
         for poller in (self.runner.downstream_poller, self.runner.combined_poller):
             poller.latency_s = max(poller.latency_s, self.runner.poller.latency_s)
-        self._any_rejected = bool(step_result.after.rejected)
-        self._open_count = None if step_result.after.open_incidents is None else step_result.after.open_count
-        self.runner.effects_per_push = step_result.after.count
-        if not step_result.after.count:
+        self._any_rejected = bool(result.after.rejected)
+        self._open_count = None if result.after.open_incidents is None else result.after.open_count
+        self.runner.effects_per_push = result.after.count
+        if not result.after.count:
             self._no_effect = self._missing_effect()
 
     @property
@@ -237,12 +251,42 @@ class EffectObservation:
 
         async def has_effect(scenario: EffectScenario) -> bool:
             try:
-                result = await self.runner.run_scenario(scenario, self.runner.poller)
+                result = await self._run_control(scenario)
             except ObserverError:
                 return False
-            return not isinstance(result, ScenarioProblem) and result.step_results[0].after.count > 0
+            return not isinstance(result, ScenarioProblem) and result.after.count > 0
 
-        return list(await asyncio.gather(*map(has_effect, scenarios)))
+        with self._waiting_for_first_call():
+            return list(await asyncio.gather(*map(has_effect, scenarios)))
+
+    async def _run_control(self, scenario: EffectScenario) -> StepResult | ScenarioProblem:
+        """Send a plain alarm and return its effects."""
+        result = await self.runner.run_scenario(scenario, self.runner.poller)
+        if isinstance(result, ScenarioProblem):
+            return result
+        [step_result] = result.step_results
+        if step_result.after.count or step_result.after.rejected or not self._is_called:
+            return step_result
+        until_s = self.clock() + self.config.effect_timeout_s
+        after = await self.runner.poller.wait_until_settled(scenario, lambda seen: seen.count > 0, until_s=until_s)
+        return step_result._replace(after=after)
+
+    @property
+    def _is_called(self) -> bool:
+        """Whether a first call has come that was not refused: its effect may take longer."""
+        config = self.config
+        return config.first_call_s is not None and config.calls is not None and config.calls.is_any_taken
+
+    @contextlib.contextmanager
+    def _waiting_for_first_call(self) -> Iterator[None]:
+        """Wait for effects inside the block only as long as for a first call, if there was none."""
+        poller, effect_timeout_s = self.runner.poller, self.config.effect_timeout_s
+        if self.config.observer is None and not self._is_called and self.config.first_call_s is not None:
+            poller.effect_timeout_s = self.config.first_call_s
+        try:
+            yield
+        finally:
+            poller.effect_timeout_s = effect_timeout_s
 
     async def _learn_open(self, factory: CaseFactory) -> None:
         """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.
@@ -316,7 +360,7 @@ class EffectObservation:
         return None
 
     def _no_caught_call(self) -> MissingPrerequisite | None:
-        """Return what is missing where the stub services see caught calls only, and there was none."""
+        """Return what is missing where it is no error that the stub services got nothing, and they did not."""
         if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
             return None
         return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))

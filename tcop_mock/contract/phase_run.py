@@ -11,7 +11,7 @@ from tcop_mock.domain.contract import Phase
 from tcop_mock.domain.verdict import ClauseStarted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.effect_runner import EffectRunner
@@ -41,6 +41,7 @@ class PhaseRun:
         record: takes the outcome of a clause; returns the events that it causes.
         clock: seconds.
         durations_s: how long each clause took, by its code; is added to.
+        has_broken_down: sends a plain callback; whether the receiver accepts nothing any more.
     """
 
     clauses: list[Clause]
@@ -51,6 +52,7 @@ class PhaseRun:
     record: Callable[[Clause, ClauseOutcome], Iterable[RunEvent]]
     clock: Callable[[], float]
     durations_s: dict[str, float]
+    has_broken_down: Callable[[], Awaitable[bool]]
     parallel_outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, init=False)
     """The outcomes, by code, of clauses whose failed cases have to be sent again alone."""
     _events: asyncio.Queue[RunEvent] = field(default_factory=asyncio.Queue, init=False)
@@ -77,8 +79,15 @@ class PhaseRun:
         for clause in in_turn:
             await self._run_one(clause)
         await asyncio.gather(*(self._run_one(clause) for clause in self.clauses if clause not in in_turn))
+        if not (self.parallel_outcomes and self.sequential_runner):
+            return
+        has_broken_down = await self.has_broken_down()
         for clause in self.clauses:
-            if clause.code in self.parallel_outcomes and self.sequential_runner:
+            if clause.code not in self.parallel_outcomes:
+                continue
+            if has_broken_down:
+                self._record(clause, self.parallel_outcomes[clause.code])
+            else:
                 self._record(clause, await self._rerun(clause, self.sequential_runner))
 
     async def _run_one(self, clause: Clause) -> None:

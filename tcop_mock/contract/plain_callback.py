@@ -47,7 +47,7 @@ def is_refused(attempt: Attempt) -> bool:
 def candidates(catalog: Catalog, form: Form) -> list[PlainCallback]:
     """Return the callbacks that may be plain ones: metrics first, and only what can be resolved."""
     shapes: list[Shape] = sorted(catalog, key=lambda shape: (not shape.metrics, shape.id != PLAIN_SHAPE))
-    return [PlainCallback(shape.id, form) for shape in shapes if shape.can_resolve]
+    return [PlainCallback(shape.id, form) for shape in shapes if shape.can_resolve and not shape.extra]
 
 
 async def try_candidates(

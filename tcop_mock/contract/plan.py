@@ -142,6 +142,7 @@ class CheckPlan:
             self.template.name if self.template else "",
             self.flags,
             met_by,
+            self.profile.delivery.timeout_s,
         )
 
     def _target_mismatch(self, clause: Clause) -> MissingPrerequisite | None:

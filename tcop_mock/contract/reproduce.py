@@ -1,4 +1,4 @@
-"""Ways to see a request again: curl with the body in a here-document, and our own command line.
+"""Ways to see a request again: curl with the body as it was sent, and our own command line.
 
 Neither ever holds credentials: they are taken from the environment when the command is run.
 """
@@ -10,17 +10,19 @@ import gzip
 import re
 import shlex
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.credentials import curl_userinfo
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, CredentialVariant, SendOrder
-from tcop_mock.domain.target import is_secret_header
+from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.target import MASK, is_secret_header, mask_query_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcop_mock.domain.contract import Clause, ClauseTest, RequestCase
-    from tcop_mock.domain.delivery import OutgoingRequest
+    from tcop_mock.domain.contract import CaseGroup, Clause, ClauseTest, RequestCase
+    from tcop_mock.domain.delivery import Attempt, OutgoingRequest
     from tcop_mock.domain.target import Target
 
 APP_URL = "http://127.0.0.1:8000"
@@ -42,6 +44,10 @@ _HERE_DOCUMENT_END = "TCOP_BODY"
 _MAX_CURL_COMMANDS = 4
 _MAX_READABLE_BYTES = 8192
 """A longer body is packed: nobody reads it, and it would fill the screen."""
+_MAX_SHOWN_BYTES = 70_000
+"""Of an answer without an end: more than a receiver may send."""
+_SLOW_SHARE = 0.1
+"""An answer that takes this share of the deadline is slow: its time is shown."""
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
 
@@ -78,14 +84,16 @@ class ReproductionContext(NamedTuple):
     flags: tuple[Flag, ...] = ()
     met_by: tuple[str, ...] = ()
     """Codes of the other clauses whose requests met the finding."""
+    deadline_s: float = 0.0
+    """Of one attempt; 0: unknown."""
 
 
 def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
-    Where the target has credentials, ``TCOP_MOCK_TARGET`` must hold it when the command is run. Likewise what may hold
-    a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``,
-    ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
+    Where the target has credentials, also in its query, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
+    Likewise what may hold a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``,
+    ``OBSERVE_CMD``, ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
     A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
@@ -135,7 +143,7 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
 
     Requests that only prepare the case stand before it.
     """
-    group = next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
+    group = _group_of(case, test)
     if group is None or test.send_order is SendOrder.BURST or group.background or test.is_about_process:
         return ()
     titles = [other.title for other in group.cases]
@@ -145,12 +153,35 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
     return (*preparation, case)
 
 
+def shown_cases(case: RequestCase, context: ReproductionContext) -> tuple[RequestCase, ...]:
+    """Return the requests that show a case of a finding; empty if they do not show it.
+
+    A case that is none of its clause's own was met by another clause, or before all clauses, and fails alone, but where
+    the finding says that it fails beside others or after them.
+    """
+    test = context.test
+    if test is None:
+        return (case,)
+    is_after_others = any(one.name == "is_alive" for one in context.clause.assertions)
+    if _group_of(case, test) or test.send_order is SendOrder.BURST or is_after_others:
+        return replayed_cases(case, test)
+    return () if case.request.reuse_connection else (case,)
+
+
+def _group_of(case: RequestCase, test: ClauseTest) -> CaseGroup | None:
+    return next((group for group in test.groups if any(other.title == case.title for other in group.cases)), None)
+
+
 def _target_argument(context: ReproductionContext) -> str:
     if context.target.parser:
         return f"--{context.target.parser} {shlex.quote(context.target.app)}"
-    if context.target.credentials:
+    if context.target.credentials or _has_query_secret(context.target):
         return '"$TCOP_MOCK_TARGET"'
     return shlex.quote(context.target.path if _is_run(context) else context.target.url)
+
+
+def _has_query_secret(target: Target) -> bool:
+    return mask_query_secrets(target.path) != target.path
 
 
 def _is_run(context: ReproductionContext) -> bool:
@@ -166,21 +197,41 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
     return f"{seed} --profile {context.profile}{options}"
 
 
-def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext) -> str:
+def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext, attempt: Attempt | None = None) -> str:
     """Return one curl command for each case; empty if curl cannot send all of them, or they are too many.
 
-    A comment stands first where nothing listens: for an app of this process, and after the receiver of ``--run`` ended.
+    A comment stands first where the URL lacks a secret, and where nothing listens: for an app of this process, and
+    after the receiver of ``--run`` ended.
+
+    Args:
+        cases: the requests.
+        context: where they come from.
+        attempt: that of the last case. Where its answer was late, curl gives up at the deadline, and shows the time.
     """
     target = context.target
     flags = "".join(_format_flag(flag) for flag in context.flags if flag.name in _CONNECTION_FLAGS and flag != INSECURE)
+    if attempt:
+        flags += _wait_options(attempt, context.deadline_s)
     commands = [curl_command(case, target, insecure=INSECURE in context.flags, flags=flags) for case in cases]
     if not commands or not all(commands) or len(commands) > _MAX_CURL_COMMANDS:
         return ""
+    if attempt and attempt.body_truncated:
+        commands = [f"{command} | head -c {_MAX_SHOWN_BYTES}" for command in commands]
+    if _has_query_secret(target):
+        commands.insert(0, f"# write the secret of the URL in place of {MASK}")
     if target.app and not target.parser:
         commands.insert(0, f"# curl needs a server: {APP_URL} is where you may serve the app")
     elif _is_run(context):
         commands.insert(0, f"# curl needs a server: start the receiver at port {target.port}")
     return "\n".join(commands)
+
+
+def _wait_options(attempt: Attempt, deadline_s: float) -> str:
+    """Return the options with which curl ends as a late attempt did, and shows how long it took."""
+    if not deadline_s or attempt.duration_s < _SLOW_SHARE * deadline_s:
+        return ""
+    limit = f" -m {deadline_s:g}" if attempt.outcome is Outcome.TIMED_OUT else ""
+    return limit + r" -w '\n%{time_total} s\n'"
 
 
 def curl_command(case: RequestCase, target: Target, *, insecure: bool = False, flags: str = "") -> str:
@@ -195,10 +246,10 @@ def curl_command(case: RequestCase, target: Target, *, insecure: bool = False, f
         return _with_stdin(_PARSER_COMMAND.format(parser=target.parser, name=shlex.quote(target.app)), request.body)
     if not _can_be_sent_by_curl(request):
         return ""
-    path = target.path_with(request.query)
+    path = replace(target, path=mask_query_secrets(target.path)).path_with(request.query)
     url = f"{APP_URL if target.app else target.url.removesuffix(target.path)}{path}"
     method = ["--head"] if request.method == "HEAD" else ["-X", request.method]  # -X HEAD waits for a body
-    options = [f"curl -sS -i{flags}", *(["-k"] if insecure else []), *method, shlex.quote(url)]
+    options = [f"curl -sS -i{' -k' if insecure else ''}{flags}", *method, shlex.quote(url)]
     userinfo = curl_userinfo(case.credential_variant, target.credentials) if target.credentials else None
     is_lower_case = request.lower_case_names
     if userinfo and (is_lower_case or case.credential_variant is CredentialVariant.BEARER):
@@ -223,22 +274,27 @@ def _can_be_sent_by_curl(request: OutgoingRequest) -> bool:
 
 
 def _with_body(command: str, body: bytes) -> str:
-    if not body:
-        return f"{command} --data-binary ''"
+    """Return a command that sends the body as it is: a here-document would end it with a line break."""
+    text = _readable(body)
+    if text or not body:
+        return f"{command} --data-raw {shlex.quote(text)}"
     return _with_stdin(f"{command} --data-binary @-", body)
+
+
+def _readable(body: bytes) -> str:
+    """Return a body as a text that can be pasted; empty if it is none."""
+    try:
+        text = body.decode() if len(body) <= _MAX_READABLE_BYTES else ""
+    except UnicodeDecodeError:
+        return ""
+    is_pasted = not any(unicodedata.category(char) in _CONTROL_CATEGORIES for char in text.replace("\n", ""))
+    return text if is_pasted else ""
 
 
 def _with_stdin(command: str, body: bytes) -> str:
     """Return a command that reads the body from its standard input."""
-    try:
-        text = body.decode() if len(body) <= _MAX_READABLE_BYTES else ""
-    except UnicodeDecodeError:
-        text = ""
-    if (
-        text
-        and _HERE_DOCUMENT_END not in text
-        and not any(unicodedata.category(char) in _CONTROL_CATEGORIES for char in text.replace("\n", ""))
-    ):
+    text = _readable(body)
+    if text and _HERE_DOCUMENT_END not in text:
         return f"{command} <<'{_HERE_DOCUMENT_END}'\n{text}\n{_HERE_DOCUMENT_END}"
     if len(body) > _MAX_READABLE_BYTES:
         compressed = base64.b64encode(gzip.compress(body, mtime=0)).decode()

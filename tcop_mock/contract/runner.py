@@ -16,6 +16,7 @@ from tcop_mock.contract.assertions import (
 )
 from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
 from tcop_mock.contract.bounded_wait import BoundedWaitTransport
+from tcop_mock.contract.breakdown import Breakdown, RequestLog, find_breakdown, is_broken, is_suspect
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
@@ -130,13 +131,17 @@ class ContractRun:
     _bounded: BoundedWaitTransport = field(init=False, repr=False)
     """Sends a request of a clause, as long as the run does not wait too long for late answers."""
     _repeater: Repeater = field(init=False, repr=False)
+    _log: RequestLog = field(init=False, repr=False)
+    _breakdown: Breakdown | None = None
+    """The request since which the receiver accepts nothing."""
 
     def __post_init__(self) -> None:
         if self.plan.min_interval_s:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
             )
-        self._bounded = BoundedWaitTransport(self.transport, self.clock, self.plan.profile.delivery.timeout_s)
+        self._log = RequestLog(self.transport)
+        self._bounded = BoundedWaitTransport(self._log, self.clock, self.plan.profile.delivery.timeout_s)
         self._repeater = Repeater(self._bounded, self.plan.profile.delivery.timeout_s)
 
     async def run(self, on_event: Callable[[RunEvent], object] | None = None) -> None:
@@ -412,6 +417,9 @@ class ContractRun:
     ) -> list[ClauseResult]:
         """Return the results of clauses that cannot run now: no effect is visible, or the receiver is dead."""
         clauses = self._pending_clauses(phase)
+        if self._breakdown:
+            reason = f"the receiver accepts nothing since {self._breakdown.case.title!r} ({self._breakdown_reporter})"
+            return [ClauseResult(clause, ClauseStatus.ERROR, reason=reason) for clause in clauses]
         if self._bounded.is_over:
             dead = await self._dead_results(clauses, factory, preflight) if phase is Phase.FINAL else {}
             return [
@@ -464,7 +472,8 @@ class ContractRun:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
         for _ in range(_LIVENESS_ATTEMPTS):
             attempt = await self._bounded(_head_only(factory), deadline_s=preflight.deadline_s)
-            if attempt.status is not None or attempt.outcome is Outcome.CANCELLED or preflight.slow:
+            is_answered = attempt.status is not None and not (is_broken(attempt) and preflight.attempt.accepted)
+            if is_answered or attempt.outcome is Outcome.CANCELLED or preflight.slow:
                 return True
         return False
 
@@ -508,11 +517,30 @@ class ContractRun:
             lambda clause, outcome: self._record_result(self._result(clause, outcome)),
             self.clock,
             self._durations_s,
+            self._has_broken_down,
         )
         async for event in phase_run.events(deadline - self.clock()):
             yield event
         for event in self._record_unfinished(clauses, phase_run.parallel_outcomes, runner):
             yield event
+
+    async def _has_broken_down(self) -> bool:
+        """Return whether one request broke the receiver; send a plain callback to find out, where it may have."""
+        if self._breakdown or not is_suspect(self._log.sent):
+            return self._breakdown is not None
+        plain_case = self._factory(_PREFLIGHT_CODE).plain_case()
+        attempt = await self.transport(plain_case.request, deadline_s=self.plan.profile.delivery.timeout_s)
+        self._breakdown = find_breakdown(self._log.sent, self._tests, attempt) if is_broken(attempt) else None
+        if self._breakdown is None:
+            return False
+        clauses = {clause.code: clause for clause in self.plan.clauses}
+        for code, outcome in self._outcomes.items():
+            self._results[code] = self._result(clauses[code], outcome)
+        for clause in self._pending_clauses(*Phase):
+            if clause.code == _ALIVE_CODE:
+                failing = ClauseOutcome().with_failures([self._breakdown.failure(plain_case)])
+                self._results[clause.code] = failing.to_result(self._context(clause, (self._breakdown.code,)))
+        return True
 
     def _record_unfinished(
         self, clauses: list[Clause], parallel_outcomes: Mapping[str, ClauseOutcome], runner: ClauseRunner
@@ -530,6 +558,10 @@ class ContractRun:
     def _result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult:
         if clause.phase is Phase.MAIN and self._is_late_clause_run and not is_about_timing(clause):
             outcome = outcome.without_late()
+        if self._breakdown:
+            outcome = self._breakdown.without_consequences(outcome, self._breakdown_reporter)
+            if clause.code == self._breakdown_reporter:
+                outcome = outcome.with_failures([self._breakdown.failure(None)])
         if clause.phase not in _PHASES_BEFORE_ABUSE:
             outcome = outcome.blaming("" if clause.phase in _PHASES_AFTER_ABUSE else _ALIVE_CODE)
         blind_result = self._observation.blind_result(clause, outcome) if self._observation else None
@@ -537,6 +569,14 @@ class ContractRun:
             return blind_result
         self._outcomes[clause.code] = outcome
         return replace(outcome.to_result(self._context(clause)), duration_s=self._durations_s.get(clause.code, 0.0))
+
+    @property
+    def _breakdown_reporter(self) -> str:
+        """The code of the clause that reports a breakdown: the one about a receiver that answers, if it is run."""
+        result = self._results.get(_ALIVE_CODE)
+        is_run = any(clause.code == _ALIVE_CODE for clause in self.plan.clauses)
+        is_run &= result is None or result.status is not ClauseStatus.NOT_RUN
+        return _ALIVE_CODE if is_run or self._breakdown is None else self._breakdown.code
 
     @property
     def _is_late_clause_run(self) -> bool:

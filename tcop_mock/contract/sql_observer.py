@@ -74,7 +74,7 @@ class OpenRule:
     Args:
         table: its name, with the schema if it has one.
         condition: SQL after WHERE, as the user wrote it; empty if the rule was detected.
-        column: the column that tells; empty: each row that is there is open.
+        column: the column that holds the state; empty: each row that is there is open.
         value: what it holds in an open row.
     """
 
@@ -110,8 +110,9 @@ class OpenRule:
 def detect_open(fired: Sequence[Row], resolved: Sequence[Row]) -> OpenRule | None:
     """Return which rows are open, from the rows of an alarm while it fires and after it was resolved.
 
-    A column whose value changed tells, if both values are short, or one is NULL; a row that is gone was open. Where
-    nothing at all changed, a column tells whose name is that of a state and whose value says that the alarm is open.
+    A column whose value changed holds the state, if both values are short, or one is NULL; a row that is gone was open.
+    Where nothing at all changed, it is a column whose name is that of a state and whose value says that the alarm is
+    open.
     """
     if sorted(fired, key=repr) == sorted(resolved, key=repr):
         return next((rule for row in fired for rule in _named_states(row)), None)
@@ -269,7 +270,9 @@ class SqlObserver:
 
     def __str__(self) -> str:
         """The URL without its password."""
-        return str(self._engine.url.render_as_string(hide_password=True))
+        import sqlalchemy as sa  # noqa: PLC0415 - an extra
+
+        return sa.make_url(self.url).render_as_string(hide_password=True)
 
     def _reflect(self, link: sa.Connection) -> list[sa.Table]:
         """Return the tables to search.

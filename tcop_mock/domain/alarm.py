@@ -211,10 +211,9 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
         **({"alarmLevel": level} if level and has_field("alarmLevel") else {}),
         "alarmObjInfo": {
             **_region_field(alarm),
-            "namespace": alarm.namespace,
-            **({"appId": str(alarm.account.app_id)} if has_field("appId") else {}),
-            **({"uin": alarm.account.uin} if has_field("uin") else {}),
-            "dimensions": dimensions,
+            **({"namespace": alarm.namespace} if alarm.namespace else {}),
+            **_account_fields(alarm, envelope),
+            **(dimensions if alarm.in_object_info else {"dimensions": dimensions}),
         },
         "alarmPolicyInfo": {**_policy_info(alarm, has_field, names, conditions), **(times if times_in_policy else {})},
         **({} if times_in_policy else times),
@@ -226,13 +225,18 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     }
 
 
+def _account_fields(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
+    fields = {"appId": str(alarm.account.app_id), "uin": alarm.account.uin}
+    return {key: value for key, value in fields.items() if key in envelope.fields}
+
+
 def _policy_info(
     alarm: Alarm, has_field: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
 ) -> dict[str, Any]:
     tags = [{"key": key, "value": value} for key, value in alarm.optional_fields.policy_tags]
     return {
         "policyId": alarm.policy_id,
-        "policyType": alarm.policy.type,
+        **({"policyType": alarm.policy.type} if alarm.policy.type else {}),
         "policyName": alarm.policy_name,
         **names,
         "conditions": conditions,
@@ -358,6 +362,47 @@ _DDOS_KEYS = ("id", "type", "specversion", "source", "subject", "time", "region"
 """Keys of the CloudEvents of Anti-DDoS, in the order of the page; tags and data follow."""
 
 
+def _prometheus_body(alarm: Alarm, values: CallbackValues, envelope: Envelope, status: str) -> dict[str, Any]:
+    """Return the body of an alarm of Prometheus: the keys that a receiver of Tencent reads, with the usual times."""
+    return {
+        "sessionId": values.session_id,
+        "alarmStatus": int(status) if envelope.status_type is StatusType.INTEGER else status,
+        "alarmType": alarm.kind.value,
+        "alarmObjInfo": {
+            **_account_fields(alarm, envelope),
+            **alarm.optional_fields.alert_texts,
+            "tags": alarm.dimensions,
+        },
+        "alarmPolicyInfo": {"policyId": alarm.policy_id, "policyName": alarm.policy_name},
+        "firstOccurTime": values.first_occur_time,
+        "durationTime": values.duration_s,
+        "recoverTime": values.recover_time,
+    }
+
+
+def _cls_body(alarm: Alarm, values: CallbackValues, _envelope: Envelope, _status: str) -> dict[str, Any]:
+    """Return the callback of CLS with the request content of its page, at the first trigger of the alarm."""
+    fields = {
+        "UIN": alarm.account.uin,
+        "Region": alarm.optional_fields.city,
+        "AlarmName": alarm.policy_name,
+        "TriggerTime": values.first_occur_time,
+        "ConsecutiveAlertNums": "1",
+        "FireTime": values.first_occur_time,
+        "Duration": "0",
+        "CustomizeMessage": "",
+        **alarm.dimensions,
+    }
+    return {key: fields[key] for key in _CLS_KEYS if key in fields} | fields
+
+
+_CLS_KEYS = (
+    *("UIN", "User", "Region", "AlarmID", "AlarmName", "Condition", "TriggerTime", "ConsecutiveAlertNums"),
+    *("TopicName", "TopicID", "LogsetName", "LogsetID", "FireTime", "Duration", "Query", "CustomizeMessage"),
+)
+"""Keys of a callback of CLS, in the order of the page; keys of an entry of one's own follow."""
+
+
 def unix_ms(time: datetime) -> int:
     """Convert a Beijing time without offset to milliseconds since 1970 UTC."""
     return int(time.replace(tzinfo=BEIJING).timestamp()) * 1000
@@ -404,6 +449,8 @@ _BODY_BUILDERS: dict[tuple[AlarmKind, Form], Callable[[Alarm, CallbackValues, En
     (AlarmKind.EVENT, Form.OBSERVED): _observed_event_body,
     (AlarmKind.EVENT, Form.EVENTBRIDGE): _eventbridge_body,
     (AlarmKind.EVENT, Form.CLOUDEVENTS): _cloud_event_body,
+    (AlarmKind.PROMETHEUS, Form.DOCUMENTED): _prometheus_body,
+    (AlarmKind.CLS, Form.DOCUMENTED): _cls_body,
 }
 
 
@@ -468,6 +515,10 @@ class OptionalFields:
     """Full name of the region; also set for products without regions."""
     region_code: str = ""
     """Short code of the region."""
+    city: str = ""
+    """Display name of the region, in the account's language."""
+    alert_texts: Mapping[str, str] = field(default_factory=dict)
+    """``content`` and ``summary`` of an alarm of Prometheus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +533,7 @@ class Alarm:
     region: str | None
     """Region short code; ``None`` for a product that is not region-specific."""
     namespace: str
+    """Empty if ``alarmObjInfo`` has none."""
     dimensions: Mapping[str, Any]
     """In wire format."""
     policy_id: str
@@ -499,16 +551,18 @@ class Alarm:
     notify_type: NotifyType = NotifyType.SINGLE
     notify_period_s: int = 0
     optional_fields: OptionalFields = field(default_factory=OptionalFields)
+    in_object_info: bool = False
+    """Whether the dimensions stand in ``alarmObjInfo`` itself."""
 
     @property
     def can_repeat(self) -> bool:
-        """Whether notifications repeat while it is unresolved. Event alarms never repeat."""
+        """Whether notifications repeat while it is unresolved. Only those of metric alarms are known to."""
         return self.kind is AlarmKind.METRIC and self.notify_type is not NotifyType.SINGLE
 
     @property
     def can_resolve(self) -> bool:
-        """Whether a resolved callback follows. Always true for metrics."""
-        return self.event is None or self.event.recoverable
+        """Whether a resolved callback follows. Always true for metrics; callbacks of CLS do not say so."""
+        return self.kind is not AlarmKind.CLS and (self.event is None or self.event.recoverable)
 
     @property
     def field_signature(self) -> tuple[object, ...]:

@@ -9,9 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT, State
+from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_OBJECT_FIELDS = frozenset({"region", "namespace", "appId", "uin"})
+"""Fields of ``alarmObjInfo`` that do not identify the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,18 @@ class CallbackView:
         return object_at(self.object_info, "dimensions")
 
     @property
+    def object_keys(self) -> Mapping[str, Any]:
+        """The names and values of the object: its dimensions, or the labels of an alarm of Prometheus.
+
+        Without dimensions, as in alarms of APM and RUM: what ``alarmObjInfo`` has beside the account and the product.
+        """
+        if "dimensions" in self.object_info:
+            return self.dimensions
+        if self.tree.get("alarmType") == AlarmKind.PROMETHEUS:
+            return object_at(self.object_info, "tags")
+        return {key: value for key, value in self.object_info.items() if key not in _OBJECT_FIELDS}
+
+    @property
     def policy(self) -> Mapping[str, Any]:
         """The object ``alarmPolicyInfo``."""
         return object_at(self.tree, "alarmPolicyInfo")
@@ -52,8 +68,9 @@ class CallbackView:
     @property
     def object_name(self) -> str:
         """Display name of the object; the dimensions if it has no name."""
-        name = self.dimensions.get("objName") or self.dimensions.get("unInstanceId")
-        return str(name) if name else ", ".join(f"{key}={value}" for key, value in self.dimensions.items())
+        keys = self.object_keys
+        name = keys.get("objName") or keys.get("unInstanceId")
+        return str(name) if name else ", ".join(f"{key}={value}" for key, value in keys.items())
 
     @property
     def metric_label(self) -> str:
@@ -187,7 +204,7 @@ def key_from_tree(tree: Mapping[str, Any], body: bytes) -> NotificationKey:
     """Return the key of a parsed body."""
     view = CallbackView(tree)
     session_id = session_id_of(tree) or f"sha256:{hashlib.sha256(body).hexdigest()[:_HASH_CHARS]}"
-    object_id = object_id_of(view.dimensions) or _dimensions(view)
+    object_id = object_id_of(view.dimensions) or _object_keys(view)
     alarm_key = "/".join(filter(None, (str(view.policy.get("policyId") or ""), view.metric_name, object_id)))
     return NotificationKey(alarm_key or session_id, object_id or session_id, session_id, _state(view))
 
@@ -203,8 +220,8 @@ def object_id_of(dimensions: Mapping[str, Any]) -> str:
     return string_or_none(dimensions.get("objId")) or string_or_none(dimensions.get("unInstanceId")) or ""
 
 
-def _dimensions(view: CallbackView) -> str:
-    return ",".join(f"{key}={value}" for key, value in view.dimensions.items())
+def _object_keys(view: CallbackView) -> str:
+    return ",".join(f"{key}={value}" for key, value in view.object_keys.items())
 
 
 def _state(view: CallbackView) -> str:

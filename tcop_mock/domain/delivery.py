@@ -188,6 +188,8 @@ class Attempt:
     """When it should have started."""
     started_s: float
     ended_s: float
+    resolved_s: float | None = None
+    """When the host name was resolved; ``None`` for an address and for a connection in use, which need no look-up."""
     connected_s: float | None = None
     first_byte_s: float | None = None
     status: int | None = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -25,10 +25,14 @@ contain them."""
 
 
 class AlarmKind(StrEnum):
-    """Kind of an alarm; the wire's ``alarmType``."""
+    """Kind of an alarm; the wire's ``alarmType``, which callbacks of CLS do not have."""
 
     METRIC = "metric"
     EVENT = "event"
+    PROMETHEUS = "prometheus"
+    """Alarm of Managed Service for Prometheus: labels in ``alarmObjInfo.tags``, no dimensions, no conditions."""
+    CLS = "cls"
+    """Alarm of Cloud Log Service, which sends callbacks of its own."""
 
 
 class Lang(StrEnum):
@@ -197,6 +201,12 @@ class Shape:
     """Keys of ``dimensions`` that some page or capture lacks."""
     retired: str = ""
     """Month from which TCOP has no such policies any more, like ``2022-09``; empty if it has them."""
+    extra: str = ""
+    """Why it is no published alarm callback of TCOP; empty if it is one. See :func:`without_extras`."""
+    in_object_info: bool = False
+    """Whether the keys of ``dimensions`` stand in ``alarmObjInfo`` itself (APM, RUM)."""
+    alert_texts: Mapping[str, str] = field(default_factory=dict)
+    """Templates of the texts in ``alarmObjInfo`` of an alarm of Prometheus, in wire order."""
     errata: tuple[Erratum, ...] = ()
     """Contradictions in the documentation of this shape, other than those of the sample."""
     file: str = ""
@@ -209,13 +219,21 @@ class Shape:
 
     @property
     def can_resolve(self) -> bool:
-        """Whether any of its alarms can be resolved. All metrics can; some events cannot."""
-        return bool(self.metrics) or any(event.recoverable for event in self.events)
+        """Whether any of its alarms can be resolved. Some events cannot, and callbacks of CLS do not say so."""
+        if self.kind is AlarmKind.EVENT:
+            return any(event.recoverable for event in self.events)
+        return self.kind is not AlarmKind.CLS
 
     @property
     def is_documented(self) -> bool:
         """Whether the documentation prints a sample of this shape."""
         return self.sample is not None
+
+
+def without_extras(shapes: Iterable[Shape]) -> list[Shape]:
+    """Return the shapes of TCOP's published alarm callbacks; all shapes if there is none of these."""
+    shapes = list(shapes)
+    return [shape for shape in shapes if not shape.extra] or shapes
 
 
 class Problem(NamedTuple):

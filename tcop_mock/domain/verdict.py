@@ -115,6 +115,8 @@ class Finding:
     """Titles of the cases in which it did; empty where chance decides in which it does."""
     exchanges: tuple[Exchange, ...] = ()
     """Bounded; the first is the one that is shown."""
+    fix_clause: Clause | None = None
+    """The clause whose fix ends it: a late answer is fixed alike wherever it is met; ``None``: the broken one."""
     fingerprint: str = ""
     """Set where a baseline was asked."""
     baseline_entry: BaselineEntry | None = None
@@ -143,6 +145,12 @@ class ClauseResult:
     """How long its requests took, in seconds."""
     missing: MissingPrerequisite | None = None
     """The precondition that the run does not meet; :func:`tcop_mock.reports.reasons.reason_text` has its words."""
+
+    @property
+    def fixes(self) -> tuple[Clause, ...]:
+        """The clauses whose fixes end the findings, each once; without findings the clause itself."""
+        by_code = {one.code: one for one in (finding.fix_clause or self.clause for finding in self.findings)}
+        return tuple(by_code.values()) or (self.clause,)
 
 
 @dataclass(frozen=True, slots=True)

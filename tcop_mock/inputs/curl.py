@@ -6,6 +6,7 @@ No file that a command names is opened: ``-d @file`` is refused, because the com
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.errors import UsageError
@@ -26,6 +27,13 @@ _PROMPT = re.compile(
     re.MULTILINE,
 )
 """What a terminal shows before a command."""
+_POWERSHELL_CONTINUATION = re.compile(r"[ \t]`[ \t]*\n")
+_CAT_IN_QUOTES = re.compile(
+    r"""["]\$\(cat[ ]*<<-?[ ]*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[ ]*\n"""
+    r"""(?P<text>.*?)\n[ \t]*(?P=end)[ ]*\n[ \t]*\)["]""",
+    re.DOTALL,
+)
+"""A here-document as one word: ``"$(cat <<'EOF' ... )"``."""
 _CONTINUATION_PROMPT = re.compile(r"(?<=\\\n)> ?")
 _PREFIX_WORDS = frozenset(
     ["do", "then", "else", "if", "elif", "while", "until", "!", "{", "time", "sudo", "env", "exec", "nohup", "timeout"]
@@ -103,10 +111,19 @@ def parse_curl(raw: bytes) -> Iterator[CurlRequest]:
     text, prompts = _PROMPT.subn("", text)
     if prompts:
         text = _CONTINUATION_PROMPT.sub("", text)
+    text = _CAT_IN_QUOTES.sub(_quoted_document, _POWERSHELL_CONTINUATION.sub(" ", text))
     for command in parse_cmd(text) if is_cmd else parse_shell(text):
         arguments = _curl_arguments(command)
         if arguments is not None:
             yield from _requests(command, arguments)
+
+
+def _quoted_document(document: re.Match[str]) -> str:
+    """Return a here-document as a quoted word, with line breaks for those of its frame, so that lines keep numbers."""
+    text = document["text"]
+    if not document["quote"] and re.search(r"[$`]|\\[\\\n]", text):
+        return document[0]
+    return f"{shlex.quote(text)}" + "\\\n" * (document[0].count("\n") - text.count("\n"))
 
 
 def _curl_arguments(command: ShellCommand) -> list[ShellWord] | None:

@@ -34,7 +34,9 @@ FORMATS = (
     ForeignFormat(re.compile(rb"\A\x1f\x8b"), "a gzip file", "decompress it first"),
     ForeignFormat(re.compile(rb"\APK\x03\x04"), "a zip file", "unpack it first"),
     ForeignFormat(
-        _line(rb"(?:\$\w+[ \t]*=[ \t]*)?(?:Invoke-(?:WebRequest|RestMethod)|iwr|irm|New-Object)\b"),
+        _line(
+            rb"(?:PS[ ][^\n>]*>[ \t]*)?(?:\$\w+[ \t]*=[ \t]*)?(?:Invoke-(?:WebRequest|RestMethod)|iwr|irm|New-Object)\b"
+        ),
         "a PowerShell web request",
         _COPY_AS_CURL,
     ),

@@ -266,7 +266,10 @@ def _read_commands(raw: bytes) -> Iterator[InputItem]:
         raise UsageError(f"the curl command on line {commands[0].line} {NO_BODY}")
     else:
         name = f"looks like {foreign[0].name}: {foreign[0].advice}" if foreign else "has no format that is read"
-        yield body_alone("", raw, parse_body(raw), f"{name}; {READABLE}")
+        parsed = parse_body(raw)
+        if foreign and not parsed.is_json:
+            parsed = parsed._replace(problems=(*parsed.problems, Issue("", name)))
+        yield body_alone("", raw, parsed, f"{name}; {READABLE}")
 
 
 def _command_item(number: int, command: CurlRequest) -> InputItem:

@@ -29,6 +29,8 @@ _DOUBLE_QUOTED = re.compile(r'\$?"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _BLANK_AFTER_BACKSLASH = re.compile(r"\\[ \t]+\n")
 _BLANK_AFTER_CARET = re.compile(r"\^[ \t]+\n")
 _EXPANSION = re.compile(r"\$\{(\w+)\}|\$(\w+)|\$\([^\n]*?\)|\$\{[^\n}]*\}|`[^`\n]*`")
+_LONG_SUBSTITUTION = re.compile(r"(?<!\\)\$\([^\n)]*(?:\n|\Z)")
+"""A command substitution that goes on in the next line, or behind the next quote."""
 _IN_QUOTES = re.compile(rf'\\(?P<escaped>[$`"\\]|\n)|(?:{_EXPANSION.pattern})')
 _IN_DOCUMENT = re.compile(rf"\\(?P<escaped>[$`\\]|\n)|(?:{_EXPANSION.pattern})")
 _UNQUOTED = re.compile(rf"(?P<escaped>(?!))|(?:{_EXPANSION.pattern})")
@@ -310,6 +312,8 @@ class _PosixReader:
             return match[0]
 
         resolved = pattern.sub(resolve, text)
+        if _LONG_SUBSTITUTION.search(text):
+            unknown = unknown or "$(...)"
         return ShellWord(resolved, unknown)
 
 
@@ -336,9 +340,11 @@ def _echoed(arguments: list[str]) -> str:
 def _formatted(arguments: list[str]) -> str | None:
     """Return what ``printf`` prints, or nothing where its format has more than ``%s``."""
     template, *values = arguments or [""]
-    pieces = re.split("%([sb%])", unescape(template))
+    pieces = re.split("%([sb%])", template)  # an escaped percent sign, as \045, is none of the format
     if any("%" in piece for piece in pieces[::2]) or pieces[1::2].count("%") + len(values) < len(pieces[1::2]):
         return None
     remaining = iter(values)
     printed = ["%" if mark == "%" else next(remaining) for mark in pieces[1::2]]
-    return pieces[0] + "".join(value + piece for value, piece in zip(printed, pieces[2::2], strict=True))
+    literals = list(map(unescape, pieces[::2]))
+    whole = literals[0] + "".join(value + literal for value, literal in zip(printed, literals[1:], strict=True))
+    return whole.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

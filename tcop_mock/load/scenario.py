@@ -21,7 +21,7 @@ from tcop_mock.catalog.pools import find_region
 from tcop_mock.domain.alarm import NotifyType, RepeatPolicy, State
 from tcop_mock.domain.callback_view import key_from_body
 from tcop_mock.domain.load import Scenario, ScenarioGroup, ScheduledCallback
-from tcop_mock.domain.shape import AlarmKind
+from tcop_mock.domain.shape import AlarmKind, without_extras
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _group_shapes(scenario: Scenario, number: int, catalog: Catalog) -> list[Sha
     shapes: dict[str, Shape] = {}
     for pattern in scenario.groups[number].shapes:
         try:
-            shapes |= {shape.id: shape for shape in catalog.match(pattern)}
+            shapes |= {shape.id: shape for shape in without_extras(catalog.match(pattern))}
         except UsageError as problem:
             raise EntryError(scenario.location, f"groups.{number}.shapes", str(problem)) from None
     return list(shapes.values())
@@ -245,7 +245,7 @@ class _BodyWriter:
 
     def __init__(self, generator: Generator, shape: Shape, options: AlarmOptions, first_index: int) -> None:
         self.shape, self._options, self._first_index = shape, options, first_index
-        if (options.metric and shape.kind is AlarmKind.EVENT) or (options.event and shape.kind is AlarmKind.METRIC):
+        if (options.metric and not shape.metrics) or (options.event and not shape.events):
             raise UsageError(f"{shape.id} is of {shape.kind.value} alarms")
         self._generator = generator
         self._sampler = generator.sampler_for(shape)
@@ -369,7 +369,7 @@ def _with_times(due: _DueCallback, first_day: datetime) -> bytes:
     age_s = round(due.at_s - due.fired_s)
     first_occurred = first_day + timedelta(seconds=int(due.fired_s))
     body = _FIRST_OCCUR_TIME.sub(str(first_occurred).encode(), body)
-    if due.writer.shape.kind is AlarmKind.METRIC:
+    if due.writer.shape.kind is not AlarmKind.EVENT:
         body = _DURATION_TIME.sub(b"%d" % age_s, body)
     return _RECOVER_TIME.sub(str(first_occurred + timedelta(seconds=age_s)).encode(), body)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tcop_mock.callbacks.generator import POLICIES_IN_ROTATION
 from tcop_mock.callbacks.pieces import ROWS
 from tcop_mock.callbacks.rendering import BodyRenderer
+from tcop_mock.domain.shape import without_extras
 
 if TYPE_CHECKING:
     import random
@@ -155,12 +156,14 @@ def _interleave(next_chunk: Callable[[], list[bytes]], chunk_count: int) -> Iter
 def weighted_shapes(catalog: Catalog, mix: Sequence[tuple[str, float]]) -> list[tuple[Shape, float]]:
     """Return the shapes of a mix with their weights; an empty mix is the whole catalogue with equal weights.
 
+    Globs leave extra shapes out.
+
     Raises:
         UnknownNameError: a shape does not exist.
     """
     weighted: dict[str, tuple[Shape, float]] = {}
     for pattern, weight in mix or [("*", 1.0)]:
-        matching = catalog.match(pattern)
+        matching = without_extras(catalog.match(pattern))
         for shape in matching:
             weighted[shape.id] = (shape, weight / len(matching))
     return list(weighted.values())

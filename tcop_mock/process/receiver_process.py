@@ -230,7 +230,10 @@ class ReceiverProcess:
 
     def _last_line(self) -> str:
         lines = self.output.tail(1)
-        return f"; its last output: {lines[0].strip()[:_MAX_LAST_LINE_CHARS]}" if lines else ""
+        if not lines:
+            return ""
+        text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in lines[0].strip())
+        return f"; its last output: {text[:_MAX_LAST_LINE_CHARS]}"
 
     def _end_processes(self, number: signal.Signals) -> None:
         with self._lock:

@@ -37,7 +37,8 @@ _README = """\
 Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not edit: the next export overwrites them.
 
 - `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the exact bytes. A receiver must accept the forms
-  `documented` and `observed` with 2xx, should accept `eventbridge`, and may accept `cloudevents`.
+  `documented` and `observed` with 2xx, should accept `eventbridge`, and may accept `cloudevents`. It may accept the
+  shapes that are no published alarm callbacks of TCOP, such as those of Prometheus; the manifest has the level of each.
 - `mutations/take/`: bodies with one change each. A receiver must accept them with 2xx.
 - `mutations/refuse/`: bodies that are no callbacks. A receiver must reject them with 4xx.
 - `mutations/either/`: bodies that a receiver may accept or reject. Either the clause has the level `should` or `may`,
@@ -60,6 +61,9 @@ _LEVELS = {
     Form.CLOUDEVENTS: Level.MAY,
 }
 """How binding it is to accept a form: TCM101, TCM317, TCM318, TCM319."""
+
+_EXTRA_LEVEL = Level.MAY
+"""How binding it is to accept a callback that is no published one of TCOP: TCM320 only forbids a crash."""
 
 
 class ExportFile(NamedTuple):
@@ -139,7 +143,12 @@ class ExportBuilder:
                             path,
                             body,
                             _callback_metadata(shape)
-                            | {"state": state, "form": form, "lang": lang, "level": _LEVELS[form]},
+                            | {
+                                "state": state,
+                                "form": form,
+                                "lang": lang,
+                                "level": _EXTRA_LEVEL if shape.extra else _LEVELS[form],
+                            },
                         )
 
     def _mutations(self) -> Iterator[ExportFile]:

@@ -47,8 +47,8 @@ def clause_details(result: ClauseResult, width: int) -> list[StyledLine]:
     clause = result.clause
     details = [styled_line(f"== {clause_label(clause)} [{clause.level}] ==", Style.HEADING)]
     details += paragraph(clause.requirement, width, _INDENT)
-    for label, text in (("Why: ", clause.why), ("Fix: ", clause.fix), ("Source: ", clause.source)):
-        details += paragraph(f"{label}{text}", width, _INDENT, _INDENT + " " * len("Why: "))
+    for label, text in (("Why", clause.why), *fix_pairs(result), ("Source", clause.source)):
+        details += paragraph(f"{label}: {text}", width, _INDENT, _INDENT + " " * len("Why: "))
     for finding in result.findings[:MAX_FINDINGS]:
         details += [styled_line(), *_finding_lines(finding, width)]
     hidden_count = len(result.findings) - MAX_FINDINGS
@@ -58,6 +58,18 @@ def clause_details(result: ClauseResult, width: int) -> list[StyledLine]:
             styled_line(f"{_INDENT}… and {pluralize(hidden_count, 'more finding')}: the JSON report has all."),
         ]
     return [*details, styled_line()]
+
+
+def fix_pairs(result: ClauseResult) -> list[tuple[str, str]]:
+    """Return the fixes of a clause's findings with their labels; that of another clause names it."""
+    return [
+        ("Fix" if one.code == result.clause.code else f"Fix of {clause_label(one)}", one.fix) for one in result.fixes
+    ]
+
+
+def fix_text(result: ClauseResult) -> str:
+    """Return the fixes of a clause's findings in one text."""
+    return " ".join(text if label == "Fix" else f"{label}: {text}" for label, text in fix_pairs(result))
 
 
 def baseline_status(finding: Finding) -> str:

@@ -14,6 +14,7 @@ from tcop_mock.reports.findings import (
     baseline_status,
     command_lines,
     evidence_lines,
+    fix_pairs,
     stale_entries,
 )
 from tcop_mock.reports.html_page import MAX_CHARS, add, add_list, add_pairs, add_result, add_table, new_page, to_html
@@ -68,7 +69,7 @@ def _clause_card(main: ET.Element, result: ClauseResult) -> None:
     heading = add(card, "h2", f"{clause_label(clause)} ")
     add(heading, "span", clause.level, css_class="level")
     add(card, "p", clause.requirement)
-    add_pairs(card, (("Why", clause.why), ("Fix", clause.fix), ("Source", clause.source)))
+    add_pairs(card, (("Why", clause.why), *fix_pairs(result), ("Source", clause.source)))
     for finding in result.findings[:MAX_FINDINGS]:
         _finding_section(card, finding)
     hidden_count = len(result.findings) - MAX_FINDINGS

@@ -214,11 +214,13 @@ def _entry_dates(entry: BaselineEntry) -> dict[str, Any]:
 
 
 def _finding_document(result: ClauseResult, finding: Finding) -> dict[str, Any]:
+    fixing = finding.fix_clause or result.clause
     return {
         "title": finding.title,
         "detail": finding.detail,
         "shape": finding.shape,
         "evidence": finding.evidence,
+        "fix": {"clause": fixing.code, "text": fixing.fix},
         "reproduce": {
             "curl": finding.reproduction.curl,
             "cli": finding.reproduction.cli,
@@ -299,6 +301,9 @@ def _shape_document(shape: Shape) -> dict[str, Any]:
         "aliases": {key: list(others) for key, others in shape.aliases.items()},
         "optional": list(shape.optional),
         "retired": shape.retired or None,
+        "extra": shape.extra or None,
+        "in_object_info": shape.in_object_info,
+        "alert": dict(shape.alert_texts),
         "observed": {
             "dimensions": dict(shape.observed.dimensions),
             "show_name_suffix": shape.observed.show_name_suffix,

@@ -17,6 +17,7 @@ from tcop_mock.reports.findings import (
     baseline_status,
     command_lines,
     evidence_lines,
+    fix_pairs,
     stale_entries,
     summary_line,
 )
@@ -106,7 +107,7 @@ def _clause_section(result: ClauseResult, *, brief: bool) -> Iterator[str]:
     yield _escape_text(clause.requirement)
     yield "\n".join(
         f"- {label}: {_escape_text(text)}"
-        for label, text in (("Why", clause.why), ("Fix", clause.fix), ("Source", clause.source))
+        for label, text in (("Why", clause.why), *fix_pairs(result), ("Source", clause.source))
     )
     for finding in result.findings[:MAX_FINDINGS]:
         yield from _finding_section(finding, brief=brief)

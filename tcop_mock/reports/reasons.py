@@ -50,7 +50,7 @@ _TEXTS = {
     ),
     Prerequisite.VISIBLE_INCIDENT: "a plain alarm that fires shows no open incident; is --observe-open right?",
     Prerequisite.CAUGHT_CALL: (
-        "needs a call of the receiver to a host that is caught: {}; --observe-sql, --observe-log and --observe-url "
+        "needs a call of the receiver to our services: {}; --observe-sql, --observe-log and --observe-url "
         "show what it keeps"
     ),
     Prerequisite.FORWARDING: "nothing came to --downstream; {}",

@@ -265,7 +265,10 @@ def _clause_lines(block: _Block, width: int, *, shows_commands: bool) -> Iterato
     """Yield why it matters, how to fix it, and the command that shows it again."""
     clause = block.result.clause
     yield from _field_lines("why", _first_sentences(clause.why, _LINE_CHARS), width)
-    yield from _field_lines("fix", _first_sentences(clause.fix, 2 * _LINE_CHARS), width)
+    fixing = (block.finding.fix_clause if block.finding else None) or clause
+    of_other = "" if fixing.code == clause.code else f"{clause_label(fixing)}: "
+    text = _first_sentences(fixing.fix, 2 * _LINE_CHARS - len(of_other))
+    yield from _field_lines("fix", f"{of_other}{text}", width)
     if block.finding and shows_commands:
         first_line, *rest = command_lines(f"{block.finding.reproduction.cli} -v")
         yield StyledLine.from_parts((_start("again"), Style.FAINT), (first_line, Style.PLAIN))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.lint import Severity
 from tcop_mock.callbacks.sampling import forms_of
+from tcop_mock.domain.callback_view import CallbackView
+from tcop_mock.domain.shape import AlarmKind
 from tcop_mock.reports.json import VERSION, shapes_document
 from tcop_mock.reports.text import WIDTH, display_width, escape_unsafe, pluralize, wrap
 
@@ -22,6 +24,10 @@ _LABEL_WIDTH = 16
 """Columns of the label of a fact."""
 
 _NAME_WIDTH, _THRESHOLD_WIDTH = 27, 16
+
+_EXAMPLE_TITLES = {AlarmKind.PROMETHEUS: "tags of alarmObjInfo", AlarmKind.CLS: "body"}
+
+_AS_ONE_ALARM = ", as one alarm has them"
 
 _WRAPPED_INDENT = " " * 6
 
@@ -80,15 +86,21 @@ def shape_lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
 def _lines(shape: Shape, example: Mapping[str, Any]) -> Iterator[str]:
     yield from wrap(f"{shape.id}: {shape.title.en} ({shape.title.zh})", WIDTH, hanging="  ")
     yield from _labelled_lines("kind", shape.kind)
-    yield from _labelled_lines("policy type", f"{shape.policy.type} ({shape.policy.name.en})")
-    yield from _labelled_lines("namespace", shape.namespace)
+    if shape.policy.type:
+        yield from _labelled_lines("policy type", f"{shape.policy.type} ({shape.policy.name.en})")
+    yield from _labelled_lines("namespace", shape.namespace or "not sent")
     yield from _labelled_lines("region", "sent" if shape.regional else "not sent")
     yield from _labelled_lines("forms", ", ".join(forms_of(shape)))
     if shape.retired:
         yield from _labelled_lines("retired", f"{shape.retired}: TCOP has no such policies any more")
+    if shape.extra:
+        yield from _labelled_lines("extra", f"{shape.extra}; * and other globs leave it out")
     yield from _labelled_lines("source", shape.source)
-    yield "dimensions, as one alarm has them"
-    yield from _json(example["alarmObjInfo"]["dimensions"])
+    yield (
+        _EXAMPLE_TITLES.get(shape.kind, "keys of alarmObjInfo" if shape.in_object_info else "dimensions")
+        + _AS_ONE_ALARM
+    )
+    yield from _json(CallbackView(example).object_keys or example)
     for section in (_aliases, _optional, _observed, _cloud_events, _metrics, _events, _sample, _errata, _assumed):
         yield from section(shape)
 

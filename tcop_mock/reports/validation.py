@@ -20,7 +20,7 @@ _MAX_BODIES = 1000
 _MAX_ISSUES = 1000
 _MAX_LINES = 50
 _MAX_CHARS = 300
-_KIND_LABELS = {UNKNOWN: "not a callback", CLS: "no callback of TCOP, but one of CLS", TEMPLATE: "body of a template"}
+_KIND_LABELS = {UNKNOWN: "not a callback", CLS: "no callback of TCOP, but one of CLS,", TEMPLATE: "body of a template"}
 
 
 _LIST_RULE = "is a JSON list; TCOP never posts a list, each callback is a request of its own"
@@ -128,7 +128,8 @@ def body_lines(result: ValidationResult, *, quiet: bool) -> Iterator[str]:
     validity = "valid" if result.is_valid else "invalid"
     if not (quiet and result.is_valid):
         kind_text = _KIND_LABELS.get(result.kind, f"{result.kind} callback")
-        shape_text = f" of {escape_unsafe(result.shape)}" if result.shape else ""
+        joint = "as" if result.kind == CLS else "of"
+        shape_text = f" {joint} {escape_unsafe(result.shape)}" if result.shape else ""
         state_text = f", {result.state}" if result.state else ""
         profile_text = f", profile {result.profile}" if result.profile else ""
         form_text = f", form {result.form}" if result.form not in {None, Form.DOCUMENTED} else ""

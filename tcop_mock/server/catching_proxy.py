@@ -43,13 +43,25 @@ class CallLog:
     """Hosts that are not caught."""
     untrusted: Counter[str] = field(default_factory=Counter)
     """Caught hosts whose certificate of ours the receiver's client did not accept."""
+    broken_off: Counter[str] = field(default_factory=Counter)
+    """Caught hosts to which a TLS handshake ended without a word: the client refused the certificate, or was ended."""
+    trusted: Counter[str] = field(default_factory=Counter)
+    """Hosts to which a TLS handshake was completed."""
     encrypted: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS while there is no authority to answer with a certificate."""
     nameless: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS and whose name no certificate can hold."""
+    connections: int = 0
+    """Connections to the proxy, whatever came of them."""
+
+    @property
+    def is_any_taken(self) -> bool:
+        """Whether there was a connection that was not refused."""
+        return self.connections > self.refused.total()
 
     def hints(self) -> list[str]:
         """Return one line for each host whose calls were not answered: what happened, and what to do."""
+        broken_off = Counter({host: count for host, count in self.broken_off.items() if host not in self.trusted})
         return [
             *(
                 f"{_calls(host, count)} refused: --catch-host {host}=json answers"
@@ -57,7 +69,7 @@ class CallLog:
             ),
             *(
                 f"{_calls(host, count)} ended by a client that does not trust the certificate of this run"
-                for host, count in self.untrusted.items()
+                for host, count in (self.untrusted + broken_off).items()
             ),
             *(
                 f"{_calls(host, count)} not answered, because they use TLS: install tcop-mock[run]"
@@ -108,6 +120,7 @@ class CatchingProxy(HttpServer):
 
     async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection: in a tunnel, inside TLS, or plain."""
+        self.log.connections += 1
         async with asyncio.timeout(self.timeout_s):
             received = received or await reader.read(_READ_BYTES)
         if received.startswith(b"CONNECT "):
@@ -153,9 +166,12 @@ class CatchingProxy(HttpServer):
         try:
             async with asyncio.timeout(self.timeout_s):
                 await stream.handshake()
+            self.log.count(self.log.trusted, host or names[-1])
             await self._serve_host(stream, stream, b"", host or names[-1])
-        except ssl.SSLError:
-            self.log.count(self.log.untrusted, host or (names or ["?"])[-1])
+        except ssl.SSLError as problem:
+            name = host or (names or ["?"])[-1]
+            counter = self.log.broken_off if isinstance(problem, ssl.SSLEOFError) else self.log.untrusted
+            self.log.count(counter if self._hosts.service_of(name) else self.log.refused, name)
 
     def _context(self, host: str) -> tuple[ssl.SSLContext, list[str]]:
         """Return the TLS settings for a host, and a list to which the name in the client's first message is added.

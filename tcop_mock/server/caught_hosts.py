@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tcop_mock.server.messages import ReceivedRequest
 
 ANY_JSON = "json"
+CATCH_HOST = "--catch-host"
 KNOWN_HOSTS: Mapping[str, str] = {
     "qyapi.weixin.qq.com": "wecom",
     "oapi.dingtalk.com": "dingtalk",
@@ -70,8 +71,12 @@ class CaughtHosts:
     services: Mapping[str, str] = field(default_factory=lambda: KNOWN_HOSTS)
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> CaughtHosts:
+    def parse(cls, texts: Iterable[str], flag: str = CATCH_HOST) -> CaughtHosts:
         """Add hosts in the form ``HOST=KIND``.
+
+        Args:
+            texts: the hosts.
+            flag: where they come from, for messages.
 
         Raises:
             UsageError: the text has another form, or there is no such service.
@@ -81,9 +86,9 @@ class CaughtHosts:
             host, equals, service = (part.strip() for part in text.partition("="))
             name = host.lower().rstrip(".")
             if not equals or not name or set(name) & set("/:@ "):
-                raise UsageError(f"--catch-host {text!r}: write HOST=KIND, as in alerts.example.com={ANY_JSON}")
+                raise UsageError(f"{flag} {text!r}: write HOST=KIND, as in alerts.example.com={ANY_JSON}")
             if service not in SERVICES:
-                raise UnknownNameError("service", service, SERVICES, where=f"--catch-host {host}")
+                raise UnknownNameError("service", service, SERVICES, where=f"{flag} {host}")
             services = {name: service, **{key: kind for key, kind in services.items() if key != name}}
         return cls(services)
 
@@ -107,7 +112,7 @@ def to_stub_request(request: ReceivedRequest, service: str, host: str) -> Receiv
     Args:
         request: as it came; its path is the path at the host.
         service: the service that answers for the host.
-        host: name of the host; hosts that answer as plain JSON services are told apart by it.
+        host: name of the host; it distinguishes the hosts that answer as plain JSON services.
     """
     target = urlsplit(request.path)
     path, query = target.path, target.query

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +24,14 @@ _BUNDLE, _CERTIFICATE, _TRUST_STORE = "bundle.pem", "ca.pem", "ca.p12"
 class CertificateAuthority:
     """Issues certificates that only clients with the files of :meth:`write_files` trust."""
 
-    _authority: trustme.CA
+    _authority: trustme.CA | None = None
+    """Made when it is first needed: the import alone takes half a second, and many apps call nobody."""
     _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
 
     @classmethod
     def create(cls) -> CertificateAuthority | None:
         """Return a new authority, or ``None`` where trustme is not installed."""
-        try:
-            import trustme  # noqa: PLC0415 - an extra
-        except ImportError:
-            return None
-        return cls(trustme.CA(organization_name="tcop-mock, one test run"))
+        return None if find_spec("trustme") is None else cls()
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """Return the TLS settings of a server that is called ``host``.
@@ -49,13 +47,20 @@ class CertificateAuthority:
 
     def _issue(self, host: str) -> trustme.LeafCert:
         try:
-            return self._authority.issue_cert(host)
+            return self._made().issue_cert(host)
         except ValueError:  # trustme wants a domain name of IDNA; hosts of containers have names such as alert_sink
-            return _issue_as_written(self._authority, host)
+            return _issue_as_written(self._made(), host)
+
+    def _made(self) -> trustme.CA:
+        import trustme  # noqa: PLC0415 - an extra
+
+        if self._authority is None:
+            self._authority = trustme.CA(organization_name="tcop-mock, one test run")
+        return self._authority
 
     def write_files(self, folder: Path) -> TrustFiles:
         """Write the public certificates into a folder."""
-        own = self._authority.cert_pem.bytes()
+        own = self._made().cert_pem.bytes()
         files = TrustFiles(folder / _CERTIFICATE, folder / _BUNDLE, folder / _TRUST_STORE)
         files.certificate.write_bytes(own)
         files.bundle.write_bytes(_system_certificates() + own)

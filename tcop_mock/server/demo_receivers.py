@@ -114,7 +114,7 @@ class ActingReceiver:
         self._sessions.add(session)
         message = Effect(json.dumps(alarm, ensure_ascii=False))
         self.messages.append(message)
-        key = json.dumps([callback.policy.get("policyId"), callback.dimensions, alarm.get("firstOccurTime")])
+        key = json.dumps([callback.policy.get("policyId"), callback.object_keys, alarm.get("firstOccurTime")])
         if not callback.is_resolved:
             self.open_incidents[key] = message
         elif self.is_correct:  # planted, TCM505: a resolve closes nothing

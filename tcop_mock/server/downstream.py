@@ -66,6 +66,13 @@ FaultHandler: TypeAlias = Callable[[str, Callable[[], Reply]], Awaitable[Reply]]
 """Replaces the response of a stub; called with the service and a function that returns the usual reply."""
 
 
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 @dataclass(eq=False, slots=True)
 class InjectedFault:
     """A fault for messages that contain any of some strings."""
@@ -74,6 +81,15 @@ class InjectedFault:
     handler: FaultHandler
     triggered: asyncio.Event = field(default_factory=asyncio.Event)
     """Whether any message had the fault."""
+    loop: asyncio.AbstractEventLoop | None = field(default_factory=_running_loop)
+    """The loop that waits for that; the stubs may be called in that of another thread."""
+
+    def trigger(self) -> None:
+        """Record that a message had the fault."""
+        if self.loop is None or self.loop is _running_loop():
+            self.triggered.set()
+        else:
+            self.loop.call_soon_threadsafe(self.triggered.set)
 
 
 @dataclass(slots=True)
@@ -147,9 +163,9 @@ class DownstreamRecorder:
         message = ReceivedMessage(
             service, text, document, response.is_accepted, response.note, recipient, response.is_setup_error
         )
-        for fault in self._injected_faults:
+        for fault in tuple(self._injected_faults):  # another thread may end one
             if message.effect.mentions(fault.tokens):
-                fault.triggered.set()
+                fault.trigger()
                 return await fault.handler(service, lambda: self._record(message, response.reply))
         return self._record(message, response.reply)
 

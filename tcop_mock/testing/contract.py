@@ -23,6 +23,7 @@ from tcop_mock.reports.findings import clause_details, summary_line
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
+from tcop_mock.testing.catch import in_pytest
 from tcop_mock.testing.options import test_id, test_seed
 from tcop_mock.testing.report_collector import report_collector
 from tcop_mock.testing.run import started_receiver
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, Level
     from tcop_mock.domain.effects import Observer
     from tcop_mock.domain.verdict import Verdict
+    from tcop_mock.server.downstream import DownstreamRecorder
+    from tcop_mock.testing.catch import CaughtCalls
     from tcop_mock.transport.open import OpenTarget
 
 
@@ -50,7 +53,7 @@ _MAX_CHARS = 60_000
 
 _PYTEST_TEXTS = {
     Prerequisite.OBSERVER: "needs observer: override the fixture tcop_observer to show what the receiver did",
-    Prerequisite.DOWNSTREAM: "needs downstream: `tcop-mock check --downstream` plays it",
+    Prerequisite.DOWNSTREAM: "needs downstream: use the fixture tcop_catch, or start the receiver with tcop_run",
     Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
     Prerequisite.RESTART: "needs restart: start the receiver with the fixture tcop_run",
     Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
@@ -66,6 +69,9 @@ _PYTEST_TEXTS = {
     Prerequisite.VISIBLE_INCIDENT: (
         "a plain alarm that fires shows no open incident; does tcop_observer return it as `open`?"
     ),
+    Prerequisite.CAUGHT_CALL: (
+        "needs a call of the receiver to a host that is caught: {}; override tcop_observer to show what it keeps"
+    ),
     Prerequisite.TIME: "not finished within max_time_s of tcop_contract.check()",
 }
 """Missing preconditions whose words on the command line name a flag."""
@@ -74,7 +80,7 @@ _PYTEST_TEXTS = {
 def reason_in_pytest(result: ClauseResult) -> str:
     """Return the reason of a result in the words of pytest: fixtures and arguments in place of flags."""
     if result.missing and result.missing.kind in _PYTEST_TEXTS:
-        return _PYTEST_TEXTS[result.missing.kind].format(*result.missing.details)
+        return in_pytest(_PYTEST_TEXTS[result.missing.kind].format(*result.missing.details))
     return reason_text(result)
 
 
@@ -220,13 +226,41 @@ class Contract:
         target: the receiver.
         catalog: the shapes that are sent.
         observer: what ``tcop_observer`` gave.
+        calls: what ``tcop_catch`` gave, if the test uses it.
     """
 
-    def __init__(self, request: pytest.FixtureRequest, target: OpenTarget, catalog: Catalog, observer: object) -> None:
-        self._request, self._target, self._catalog = request, target, catalog
-        self._observer = _observer(observer)
+    def __init__(
+        self,
+        request: pytest.FixtureRequest,
+        target: OpenTarget,
+        catalog: Catalog,
+        observer: object,
+        calls: CaughtCalls | None = None,
+    ) -> None:
+        self._request, self._target, self._catalog, self._calls = request, target, catalog, calls
+        self._receiver = started_receiver(target.target)
+        is_caught = observer is not None and (observer is calls or observer is self._downstream)
+        self._observer = None if is_caught else _observer(observer)
         self._node: pytest.Item = request.node
         self._settings = settings_of(self._node)
+
+    @property
+    def _downstream(self) -> DownstreamRecorder | None:
+        """What records the messages to hosts that are caught, if any are."""
+        if self._calls is not None:
+            return self._calls.observer
+        return self._receiver.downstream if self._receiver else None
+
+    def _observation(self, effect_timeout_s: float) -> ObservationConfig:
+        receiver, calls = self._receiver, self._calls.log if self._calls else None
+        return ObservationConfig(
+            self._observer,
+            self._downstream,
+            receiver.restart if receiver else None,
+            effect_timeout_s,
+            calls=receiver.calls if receiver and calls is None else calls,
+            receiver=receiver,
+        )
 
     def check(
         self,
@@ -283,7 +317,6 @@ class Contract:
         if not clauses:
             usage_error(f"{node.nodeid}: --tcop-skip leaves no clause to check")
         skipped = {code: f"left out by the test: {reason}" for code, reason in reasons.items()}
-        receiver = started_receiver(self._target.target)
         check = CheckPlan(
             self._target.target,
             self._catalog,
@@ -292,12 +325,7 @@ class Contract:
             test_seed(node, settings.seed),
             wait_s=wait_s,
             max_time_s=max_time_s,
-            observation=ObservationConfig(
-                self._observer,
-                restart=receiver.restart if receiver else None,
-                effect_timeout_s=effect_timeout_s,
-                receiver=receiver,
-            ),
+            observation=self._observation(effect_timeout_s),
             takes_parsed_body=self._target.takes_parsed_body,
             uses_client=self._target.uses_client,
             fail_on=settings.fail_on,

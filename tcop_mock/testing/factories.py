@@ -13,7 +13,7 @@ from tcop_mock.callbacks.generator import Generator, parse_lifecycle
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form, State
-from tcop_mock.domain.shape import Lang
+from tcop_mock.domain.shape import Lang, without_extras
 from tcop_mock.errors import UsageError, enum_member
 from tcop_mock.testing.options import test_seed
 from tcop_mock.testing.settings import settings_of
@@ -262,7 +262,7 @@ def _parameters(
     forms: Sequence[Form | str | None],
     catalog: Catalog,
 ) -> list[CallbackParameter]:
-    shapes = {shape.id: shape for glob in globs for shape in catalog.match(glob)}
+    shapes = {shape.id: shape for glob in globs for shape in without_extras(catalog.match(glob))}
     members = (
         [enum_member(State, "state", state) for state in states],
         [enum_member(Lang, "language", lang) for lang in langs],

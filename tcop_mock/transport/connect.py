@@ -48,9 +48,18 @@ class Connection(NamedTuple):
 
 
 async def connect_streams(
-    target: Target, tls: ssl.SSLContext | None, resolve: Callable[..., Any] = socket.getaddrinfo
+    target: Target,
+    tls: ssl.SSLContext | None,
+    resolve: Callable[..., Any] = socket.getaddrinfo,
+    on_resolved: Callable[[], object] = int,
 ) -> Connection:
     """Open a new connection to a target, without a proxy.
+
+    Args:
+        target: the target.
+        tls: for a TLS session.
+        resolve: function that resolves a host name; may block.
+        on_resolved: called when a host name has been resolved; not for an address.
 
     Raises:
         ResolveError: the name did not resolve.
@@ -60,7 +69,8 @@ async def connect_streams(
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport = await probe_tcp(lambda: protocol, target, tls, await resolve_host(target.host, target.port, resolve))
+    addresses = await resolve_host(target.host, target.port, resolve, on_resolved)
+    transport = await probe_tcp(lambda: protocol, target, tls, addresses)
     return Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
@@ -150,10 +160,12 @@ def resolver_of(options: ConnectionOptions) -> Callable[..., Any]:
     return resolve if options.addresses else socket.getaddrinfo
 
 
-async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Addresses:
+async def resolve_host(
+    host: str, port: int, resolve: Callable[..., Any], on_resolved: Callable[[], object] = int
+) -> Addresses:
     """Resolve a name in a daemon thread, so that a hanging resolver does not block the exit.
 
-    IP addresses need no lookup and no thread.
+    IP addresses need no lookup and no thread, and ``on_resolved`` is not called.
 
     Raises:
         ResolveError: the name did not resolve.
@@ -171,9 +183,11 @@ async def resolve_host(host: str, port: int, resolve: Callable[..., Any]) -> Add
 
     threading.Thread(target=look_up, name=f"resolve {host}", daemon=True).start()
     try:
-        return await asyncio.wrap_future(future)
+        addresses = await asyncio.wrap_future(future)
     except (OSError, UnicodeError) as problem:
         raise ResolveError(f"{host} does not resolve: {getattr(problem, 'strerror', None) or problem}") from problem
+    on_resolved()
+    return addresses
 
 
 _NO_CHECK_TIME = 0x200000

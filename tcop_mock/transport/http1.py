@@ -120,6 +120,7 @@ class _AttemptState:
     intended_s: float
     started_s: float
     response: ResponseReader
+    resolved_s: float | None = None
     connected_s: float | None = None
     first_byte_s: float | None = None
     sent_bytes: int = 0
@@ -208,8 +209,11 @@ class HttpTransport:
         return Outcome.from_status(state.response.status), ""
 
     async def _exchange_on_connection(self, request: OutgoingRequest, state: _AttemptState) -> None:
+        def note_resolved() -> None:
+            state.resolved_s = self._clock()
+
         reused_connection = await self._take_idle_connection(request, state) if request.reuse_connection else None
-        connection = reused_connection or await connect_streams(self._target, self._tls, self._resolve)
+        connection = reused_connection or await connect_streams(self._target, self._tls, self._resolve, note_resolved)
         try:
             state.connected_s = self._clock()
             await self._send_and_receive(request, state, connection)
@@ -297,6 +301,7 @@ class HttpTransport:
             intended_s=state.intended_s,
             started_s=state.started_s,
             ended_s=self._clock(),
+            resolved_s=state.resolved_s,
             connected_s=state.connected_s,
             first_byte_s=state.first_byte_s,
             status=response.status,

@@ -61,7 +61,9 @@ def dedup_key(callback: CallbackView) -> str:
     """Return a key that is unique to an alarm: a hash of its policy, metric or event, and object."""
     object_info, policy = callback.object_info, callback.policy
     owner = [object_info.get("appId"), object_info.get("region"), object_info.get("namespace"), policy.get("policyId")]
-    key_text = json.dumps([*owner, policy.get("policyName"), callback.metric_name, callback.dimensions], sort_keys=True)
+    key_text = json.dumps(
+        [*owner, policy.get("policyName"), callback.metric_name, callback.object_keys], sort_keys=True
+    )
     return f"tcop-{hashlib.sha256(key_text.encode()).hexdigest()[:32]}"
 
 

@@ -130,8 +130,8 @@ DIFFERENCE = "keys, order, types or values differ"
         pytest.param('"Used"', "Used", ["error : is not TOML: Invalid value (at line 24, column 18)"], id="toml"),
         pytest.param(
             "regional = false", "regionl = false\nzones = 1",
-            ["error : 'regional' is missing", "error : 'regionl' is an unknown key; did you mean 'regional'?",
-             "error : 'zones' is an unknown key"], id="schema",
+            ["error : 'regionl' is an unknown key; did you mean 'regional'?", "error : 'zones' is an unknown key",
+             "error : 'regional' is missing"], id="schema",
         ),
         pytest.param(
             'calcValue = "80"\nrange = [0, 100]', "",

@@ -193,10 +193,10 @@ def test_the_samples_of_dimensions_of_events_are_named(printed: dict[str, Any]) 
 
 # file: valid, kind, shape, profile, paths of problems, paths of some deviations
 BODIES: dict[str, tuple[bool, str, str | None, set[str], set[str]]] = {
-    "prometheus": (True, "prometheus", None, set(), set()),
-    "prometheus-minimal": (True, "prometheus", None, set(), set()),
-    "apm": (True, "metric", None, set(), set()),
-    "apm-minimal": (True, "metric", None, set(), set()),
+    "prometheus": (True, "prometheus", "prometheus/alerts", set(), set()),
+    "prometheus-minimal": (True, "prometheus", "prometheus/alerts", set(), set()),
+    "apm": (True, "metric", "apm/application", set(), {""}),
+    "apm-minimal": (True, "metric", "apm/application", set(), {""}),
     "level-serious": (True, "metric", "cvm/basic-monitoring", set(), set()),
     "level-only": (True, "metric", "cvm/basic-monitoring", set(), {"alarmLevel"}),
     "alert-id-of-other": (True, "metric", "cvm/basic-monitoring", set(), {"alertId"}),
@@ -209,7 +209,7 @@ BODIES: dict[str, tuple[bool, str, str | None, set[str], set[str]]] = {
     ),
     "eventbridge-event": (True, "eventbridge", "cvm/events", set(), set()),
     "eventbridge-minimal": (True, "eventbridge", "cvm/events", set(), set()),
-    "cls": (False, "cls", None, {""}, set()),
+    "cls": (False, "cls", "cls/alarms", {""}, set()),
     "redis-proxy": (True, "metric", "redis/proxy-5s", set(), set()),
     "tke-pod-alert-id": (True, "metric", "tke/pod", set(), set()),
     "no-object-name": (True, "metric", "cvm/basic-monitoring", set(), {"alarmObjInfo.dimensions.objName"}),

@@ -49,6 +49,16 @@ BODIES: dict[str, tuple[Any, dict[str, str], State | None]] = {
         {"object": "web-1", "status": "持续"},
         State.FIRING,
     ),
+    "words of a user for the variables": (
+        {"alert": {"alarmObject": "web-1", "alarmPolicy": "cpu", "alarmState": "Trigger"}},
+        {"object": "web-1", "policy": "cpu", "status": "Trigger"},
+        State.FIRING,
+    ),
+    "a text in Chinese": (
+        "告警对象：web-1\n策略名称：cpu\n告警状态：恢复\n触发时间：2026\n".encode(),
+        {"object": "web-1", "policy": "cpu", "status": "恢复", "time of the trigger": "2026"},
+        State.RESOLVED,
+    ),
     "a text": (
         b"policy_name = cpu\nfirstTriggerTime: 2026\n",
         {"policy": "cpu", "time of the trigger": "2026"},
@@ -108,3 +118,24 @@ def test_every_variable_is_known(name: str) -> None:
     template = NotificationTemplate(f'{{"policy_name": "{{{{.policy_name}}}}", "{name}": "{{{{.{name}}}}}"}}', "t")
     body = json.loads(template.render(shape, State.FIRING, Lang.ZH, tree)) | {"current_level": "Warn"}
     assert FINDER.validate_tree(body).kind == "template"
+
+
+@pytest.mark.parametrize(
+    "wrap, path",
+    [
+        (lambda text: {"log": text + "\n", "stream": "stdout"}, "log"),
+        (lambda text: {"headers": {}, "body": text}, "body"),
+        (lambda text: {"Records": [{"n": 1}, {"data": json.loads(text)}]}, "Records.1.data"),
+        (lambda text: text, ""),
+    ],
+    ids=["a line of a log", "a gateway", "a queue", "a text"],
+)
+def test_a_callback_inside_of_another_document_is_no_template(wrap: Any, path: str) -> None:
+    """It is named with its place: TCOP posts a callback alone."""
+    generator = Generator(3)
+    text = generator.callback(generator.alarm(CATALOG.get("cvm/basic-monitoring")), State.FIRING).to_bytes().decode()
+    result = FINDER.validate_tree(wrap(text))
+    assert (result.kind, result.is_valid) == ("unknown", False)
+    assert [issue.path for issue in result.problems] == [path]
+    assert "holds an alarm callback, which TCOP posts alone" in result.problems[0].message
+    assert not FINDER.validate_tree({"log": '{"alarmObjInfo": broken'}).is_valid

@@ -17,16 +17,16 @@ from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
 from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State
-from tcop_mock.domain.shape import AlarmKind, Lang, Shape
+from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_extras
 from tcop_mock.errors import UsageError
 
 CATALOG = Catalog.load()
 SEEDS = st.integers(min_value=-(2**63), max_value=2**63)
 SERIALS = st.integers(min_value=0, max_value=10**6)
-SHAPES = st.sampled_from(list(CATALOG))
-METRIC_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is AlarmKind.METRIC])
+SHAPES = st.sampled_from(without_extras(CATALOG))
+METRIC_SHAPES = st.sampled_from([shape for shape in without_extras(CATALOG) if shape.kind is AlarmKind.METRIC])
 EVENT_SHAPES = st.sampled_from([shape for shape in CATALOG if shape.kind is AlarmKind.EVENT])
-RECOVERING = st.sampled_from([shape for shape in CATALOG if shape.can_resolve])
+RECOVERING = st.sampled_from([shape for shape in without_extras(CATALOG) if shape.can_resolve])
 LANGS = st.sampled_from(Lang)
 THRESHOLD_FIELDS = {
     "calcType", "calcValue", "calcUnit", "currentValue", "historyValue",

@@ -260,7 +260,7 @@ def test_chosen_clauses_are_the_only_ones_run(tcop: RunCommand, opened: Callable
 
 
 def test_the_seed_repeats_a_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """Two runs with one seed find the same, byte for byte but for the times; a run without tells its own."""
+    """Two runs with one seed find the same, byte for byte but for the times; a run without a seed prints its own."""
     url = opened(MUTANTS["TCM302-zero-text-when-resolved"])
     first, again, other = (
         tcop("check", url, "--clauses", "TCM302", "--json", *seed).document for seed in (SEED, SEED, ())

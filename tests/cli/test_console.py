@@ -15,9 +15,12 @@ import pytest
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.cli import console as console_module
 from tcop_mock.cli.console import ConsoleCommands
-from tcop_mock.cli.listen import Listener
+from tcop_mock.cli.listen import Listener, open_listener
 from tcop_mock.cli.options import CommonOptions
+from tcop_mock.cli.receive_options import ReceiveOptions
 from tcop_mock.console.ports import Composition
+from tcop_mock.server.faults import FaultPlan
+from tcop_mock.server.messages import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +110,36 @@ def test_addresses_are_printed_for_people(tcop: RunCommand, monkeypatch: pytest.
     assert page.startswith("page      http://127.0.0.1:")
     assert receiver.startswith("receiver  http://127.0.0.1:")
     assert (ran.exit_code, visits, ran.stderr) == (0, [], "")
+
+
+def test_messages_go_to_the_check_that_runs() -> None:
+    """While a check runs it answers the messages to stub services; callbacks, and all else later, are as in listen."""
+    replies = [None, _reply(Reply(418))]
+
+    async def play() -> list[int]:
+        options = {"service": "webhook", "auth": None, "faults": (), "fault_file": None, "record": None, "fsync": False}
+        common = CommonOptions(quiet=True)
+        receiving = ReceiveOptions(**options)  # type: ignore[arg-type]  # each has its type
+        with open_listener(receiving, common, reply_to=lambda _: replies.pop()) as listener:
+            async with listener.server("127.0.0.1", 0, FaultPlan([], [], 1)) as server:
+                return [
+                    (await asyncio.to_thread(_request, server.url, path, b"{}"))[0]
+                    for path in ("/hook", "/json", "/json")
+                ]
+
+    assert asyncio.run(play()) == [200, 418, 200]
+    assert replies == []
+
+
+async def _reply(reply: Reply) -> Reply:
+    return reply
+
+
+def test_a_wrong_observer_is_an_error_at_the_start(tcop: RunCommand) -> None:
+    """The options of effects are those of check, and are checked before anything is served."""
+    ran = tcop("console", "--observe-all", "$.rows")
+    assert ran.exit_code == 2
+    assert "give --observe-url, too" in ran.error_message
 
 
 def test_listen_can_have_a_page(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def test_a_demo_with_an_unexpected_verdict_is_an_internal_error(
     def make(*_: object, **__: object) -> ActingReceiver:
         return ActingReceiver(correct_receiver, is_correct=True)
 
-    monkeypatch.setattr("tcop_mock.cli.explain.ActingReceiver", make)
+    monkeypatch.setattr("tcop_mock.cli.demo.ActingReceiver", make)
     done = tcop("demo", "--json", "--seed", "7")
     assert list(done.document) == ["version", "broken", "corrected"]
     for key in ("broken", "corrected"):
@@ -71,7 +71,7 @@ def test_the_exit_code_is_that_of_the_verdicts(
     async def verdicts(*_: object) -> tuple[Verdict, Verdict]:
         return make_verdict(results[0]), make_verdict(results[1])
 
-    monkeypatch.setattr("tcop_mock.cli.explain._demo", verdicts)
+    monkeypatch.setattr("tcop_mock.cli.demo._demo", verdicts)
     done = tcop("demo", "--json")
     assert (done.exit_code, list(done.document)) == (code, ["version", "broken", "corrected"])
     assert tcop("demo").exit_code == code

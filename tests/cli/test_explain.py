@@ -81,7 +81,7 @@ def test_a_clause_of_some_profiles_names_them(tcop: RunCommand, monkeypatch: pyt
     """A clause that holds in some profiles only says in which."""
     assert "In every profile. Needs only the target." in tcop("explain", "TCM302").stdout
     some = replace(CLAUSES[0], profiles=("2019-ack", "2023"))
-    monkeypatch.setattr("tcop_mock.cli.check.load_clauses", lambda: (some,))
+    monkeypatch.setattr("tcop_mock.cli.clauses.load_clauses", lambda: (some,))
     assert "In profile 2019-ack, 2023. Needs only the target." in tcop("explain", some.code).stdout
 
 

@@ -160,7 +160,6 @@ def test_help_costs_little(arguments: list[str]) -> None:
     )
     done = subprocess.run(  # noqa: S603 - it is ours
         [sys.executable, "-c", program, *arguments],
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
         capture_output=True,
         encoding="utf-8",
         timeout=60,

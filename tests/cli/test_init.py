@@ -51,6 +51,15 @@ PROJECTS = {
 GIT = '{"url": "https://git.example.com/me/tcop-mock", "vcs_info": {"vcs": "git", "commit_id": "abc"}}'
 WHEEL = '{"url": "https://git.example.com/tcop_mock.whl", "archive_info": {}}'
 LOCAL = '{"url": "file:///home/me/tcop-mock", "dir_info": {}}'
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
 IN_PROCESS = {"fastapi", "flask", "starlette", "django"}
 
 
@@ -111,6 +120,45 @@ def test_a_module_below_src_needs_an_installed_package(
     assert all((f"    {note}    return " in text) is is_told for text in texts)
 
 
+COMMANDS = {
+    "fastapi": "uvicorn service.main:app --port {port}",
+    "flask": "PYTHONPATH=src flask --app receiver:create_app run --port {port}",
+    "starlette": "uvicorn web:web --port {port}",
+    "django": "python manage.py runserver --noreload {port}",
+    "aiohttp": "python -m main",
+    "express": "npm start",
+    "spring": "./gradlew bootRun --args=--server.port={port}",
+    "go": "go run .",
+}
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_settings_start_the_receiver(tcop: RunCommand, project: Path, name: str) -> None:
+    """With the command of its framework, at the path of its target; an unknown one is a comment."""
+    fill(project, PROJECTS[name][0])
+    assert tcop("init", "--ci", "none").exit_code == 0
+    text = (project / "tcop-mock.toml").read_text(encoding="utf-8")
+    command = COMMANDS.get(name)
+    assert tomllib.loads(text)["check"].get("run") == command
+    assert '# run = "./receiver --port {port}"' in text or command
+    assert '\n# observe-sql = "' in text
+    commented = tomllib.loads(text.replace("\n# observe-", "\nobserve-").replace("\n# catch-host", "\ncatch-host"))
+    keys = {row["key"] for row in tcop("config", "check", "--json").document["settings"]}
+    assert {"observe-sql", "observe-log", "catch-host"} <= set(commented["check"]) <= keys
+
+
+def test_a_factory_is_started_as_one() -> None:
+    """Uvicorn needs a flag for it, Flask does not."""
+    found = {
+        name: framework_detection.DetectedApp(framework_detection.FRAMEWORKS[name], "m:create()").run
+        for name in ("fastapi", "flask")
+    }
+    assert found == {
+        "fastapi": "uvicorn m:create --port {port} --factory",
+        "flask": "flask --app m:create run --port {port}",
+    }
+
+
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 @pytest.mark.parametrize("name", PROJECTS)
 def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci: str) -> None:
@@ -129,18 +177,27 @@ def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci
     require_valid(project / job, "github-workflows" if ci == "github" else "gitlab-ci")
     written = (project / job).read_text(encoding="utf-8")
     assert ("pytest tests/test_tcop_contract.py" in written) == (name in IN_PROCESS)
-    assert (f'TCOP_MOCK_TARGET: "{target}"' in written) == (name not in IN_PROCESS)
+    assert "tcop-mock check --wait 120s" in written
     for test in tests:
         compile((project / test).read_text(encoding="utf-8"), test, "exec")
     assert all((project / test).read_text(encoding="utf-8").count(target) == 1 for test in tests[:1])
 
 
 def test_the_settings_judge_the_receiver(tcop: RunCommand, project: Path) -> None:
-    """After init, check needs no argument."""
+    """After init, check needs no argument: it starts the receiver, or calls its app where no command is set."""
     fill(project, {"receiver_of_init.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
+    (project / "server.py").write_text(SERVER, encoding="utf-8")
     assert tcop("init").exit_code == 0
-    done = tcop("check", "--clauses", "TCM302", "--json")
-    assert (done.exit_code, done.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
+    settings = project / "tcop-mock.toml"
+    text = settings.read_text(encoding="utf-8")
+    command = "flask --app receiver_of_init:create_app run --port {port}"
+    settings.write_text(text.replace(command, f"{sys.executable} -S server.py {{port}}"), encoding="utf-8")
+    started = tcop("check", "--clauses", "TCM302", "--json")
+    assert (started.exit_code, started.document["target"][:17]) == (0, "http://127.0.0.1:"), started.stderr
+    assert started.document["target"].endswith("/alarms")
+    settings.write_text(text.replace("\nrun = ", "\n# run = "), encoding="utf-8")
+    called = tcop("check", "--clauses", "TCM302", "--json")
+    assert (called.exit_code, called.document["target"]) == (0, "receiver_of_init:create_app()/alarms")
 
 
 @pytest.mark.proof
@@ -158,19 +215,19 @@ def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "<testcase " in (project / "tcop-mock.xml").read_text(encoding="utf-8")
+    assert "<testcase " in (project / "tcop-mock-pytest.xml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     "record, asked, installed",
     [
-        (None, None, f"'tcop-mock[pytest]=={__version__}'"),
-        (GIT, None, "'tcop-mock[pytest] @ git+https://git.example.com/me/tcop-mock@abc'"),
-        (WHEEL, None, "'tcop-mock[pytest] @ https://git.example.com/tcop_mock.whl'"),
-        (LOCAL, "git+https://h/me/x@v1", "'tcop-mock[pytest] @ git+https://h/me/x@v1'"),
-        (LOCAL, "./vendored/tcop-mock", "'./vendored/tcop-mock[pytest]'"),
-        (LOCAL, "wheels/tcop_mock.whl", "'wheels/tcop_mock.whl[pytest]'"),
-        (LOCAL, "acme-tcop-mock>=2", "'acme-tcop-mock[pytest]>=2'"),
+        (None, None, f"'tcop-mock[pytest,run]=={__version__}'"),
+        (GIT, None, "'tcop-mock[pytest,run] @ git+https://git.example.com/me/tcop-mock@abc'"),
+        (WHEEL, None, "'tcop-mock[pytest,run] @ https://git.example.com/tcop_mock.whl'"),
+        (LOCAL, "git+https://h/me/x@v1", "'tcop-mock[pytest,run] @ git+https://h/me/x@v1'"),
+        (LOCAL, "./vendored/tcop-mock", "'./vendored/tcop-mock[pytest,run]'"),
+        (LOCAL, "wheels/tcop_mock.whl", "'wheels/tcop_mock.whl[pytest,run]'"),
+        (LOCAL, "acme-tcop-mock>=2", "'acme-tcop-mock[pytest,run]>=2'"),
     ],
 )
 def test_the_job_installs_what_is_installed_here(  # noqa: PLR0913, PLR0917 - fixtures and a row of the table
@@ -332,7 +389,7 @@ def test_maven(project: Path) -> None:
     """Spring is found in a pom.xml, too."""
     fill(project, {"pom.xml": "<artifactId>spring-boot-starter-web</artifactId>"})
     [found] = framework_detection.detect_apps(project)
-    assert found.framework.start.startswith("./mvnw ")
+    assert found.run.startswith("./mvnw ")
 
 
 def test_the_frameworks_of_the_flag() -> None:

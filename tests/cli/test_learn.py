@@ -120,5 +120,5 @@ def test_nothing_to_learn_is_exit_code_2(tcop: RunCommand, stdin: bytes) -> None
     done = tcop("learn", "-", stdin=stdin)
     assert (done.exit_code, done.error_message) == (
         2,
-        "-: there is nothing to learn: no callback of a metric or event alarm",
+        "-: there is nothing to learn: no callback of an alarm of metrics, events or Prometheus",
     )

@@ -38,7 +38,7 @@ def test_an_error_is_a_line_and_a_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("tcop_mock.cli.check.load_clauses", fail)
+    monkeypatch.setattr("tcop_mock.cli.clauses.load_clauses", fail)
     plain, debug = tcop("explain", "TCM302"), tcop("explain", "TCM302", "--debug")
     assert (plain.exit_code, plain.stdout, plain.stderr.strip()) == (code, "", f"tcop-mock: {complaint}")
     assert (debug.exit_code, debug.stdout, debug.stderr.splitlines()[-1]) == (code, "", f"tcop-mock: {complaint}")

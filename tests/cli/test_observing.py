@@ -265,6 +265,11 @@ def test_logs_and_databases_are_observers(tmp_path: Path) -> None:
     assert observation_notes(config) == []
     config.observer.was_detected = True
     assert observation_notes(config) == ["open incidents, as detected: --observe-open 'incidents: status = 1'"]
+    quoted = build_observation(ObserverOptions(database="sqlite:///app.db", open_path="incidents: status = 'open'"))
+    assert isinstance(quoted.observer, SqlObserver)
+    quoted.observer.was_detected = True
+    [note] = observation_notes(quoted)
+    assert note.endswith("""--observe-open "incidents: status = 'open'\"""")
     for options in (ObserverOptions(log="-"), ObserverOptions(log="f", open_path="$")):
         with pytest.raises(UsageError):
             build_observation(options)

@@ -32,6 +32,8 @@ FULL = Path("/dev/full")
 _UNDER_WAY_S = 30.0
 _PROMPT_S = 4.0
 """A second is promised; a machine may be busy, and who waited for an attempt would need its deadline, 5 s."""
+_UNMEASURED = {"BRANCH_COVERAGE": ""}
+"""A command that is interrupted must end at once: it has no time to write its branch coverage."""
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -148,7 +150,7 @@ def test_an_interrupted_check_reports_what_it_found(
     stuck, report = threading.Event(), tmp_path / "report.json"
     url = opened(stuck_at_malformed(stuck))
     flags = [] if form == "text" else [f"--{form}"]
-    process = start("check", url, "--clauses", "TCM104,TCM401", "--report", f"json={report}", *flags)
+    process = start("check", url, "--clauses", "TCM104,TCM401", "--report", f"json={report}", *flags, **_UNMEASURED)
     assert stuck.wait(_UNDER_WAY_S)
     number, expected_code = (signal.SIGTERM, 143) if form == "quiet" else (signal.SIGINT, 130)
     code, out, err = interrupted(process, number)
@@ -166,7 +168,7 @@ def test_an_interrupted_check_reports_what_it_found(
 
 def test_a_check_can_be_interrupted_from_the_first_request(start: Start, silent: socket.socket) -> None:
     """Ctrl-C at a receiver that never answers ends a check at once with 130, and every clause was interrupted."""
-    process = start("check", f"127.0.0.1:{silent.getsockname()[1]}", "--json")
+    process = start("check", f"127.0.0.1:{silent.getsockname()[1]}", "--json", **_UNMEASURED)
     with silent.accept()[0]:
         code, out, _ = interrupted(process)
     assert code == 130
@@ -182,14 +184,14 @@ def test_a_waiting_check_can_be_interrupted(start: Start, opened: Callable[[Rece
         asked.set()
         return Reply(503)
 
-    process = start("check", opened(server_factory(lambda: starting)), "--wait", "1h", "-q")
+    process = start("check", opened(server_factory(lambda: starting)), "--wait", "1h", "-q", **_UNMEASURED)
     assert asked.wait(_UNDER_WAY_S)
     assert interrupted(process)[0] == 130
 
 
 def test_a_delivery_can_be_interrupted(start: Start, silent: socket.socket) -> None:
     """Ctrl-C ends a delivery at once: one line, code 130, and nothing on standard output."""
-    process = start("send", CVM, "--to", f"127.0.0.1:{silent.getsockname()[1]}", "-q")
+    process = start("send", CVM, "--to", f"127.0.0.1:{silent.getsockname()[1]}", "-q", **_UNMEASURED)
     with silent.accept()[0]:
         code, out, err = interrupted(process)
     assert (code, out, err.strip()) == (130, "", "tcop-mock: interrupted")
@@ -198,7 +200,7 @@ def test_a_delivery_can_be_interrupted(start: Start, silent: socket.socket) -> N
 @pytest.mark.parametrize("arguments", ["emit * -n 1000000 -q", "demo"])
 def test_the_rest_can_be_interrupted(start: Start, arguments: str) -> None:
     """Ctrl-C ends what writes and what talks to itself, with 130 and one line."""
-    process = start(*arguments.split())
+    process = start(*arguments.split(), **_UNMEASURED)
     assert process.stdout is not None
     assert process.stdout.readline()
     code, _, err = interrupted(process)

@@ -182,6 +182,18 @@ def test_a_case_on_a_connection_is_sent_after_the_one_that_opens_it(
     assert tcop("replay", "TCM110/4", "--to", broken, "--seed", "7", "--quiet").exit_code == 1
 
 
+def test_a_case_is_sent_without_the_verification_of_the_url(
+    tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
+) -> None:
+    """Check sends none before it either, and a receiver that refuses it would get nothing else."""
+    keeper = Keeper(opened)
+    done = tcop("replay", "TCM107/1", "--to", keeper.url, "--profile", "2021-verify", "--seed", "7", "--dry-run")
+    assert "URL verification" not in done.stdout
+    assert "assumed: probe" not in done.stdout
+    tcop("replay", "TCM107/1", "--to", keeper.url, "--profile", "2021-verify", "--seed", "7")
+    assert len(keeper.received) == 1
+
+
 @pytest.mark.parametrize("case", ["TCM407", "TCM515/2", "TCM501", "TCM501/1"])
 def test_a_clause_that_needs_requests_together_is_left_to_check(tcop: RunCommand, case: str) -> None:
     """One request after the other would be answered well by a receiver that breaks the clause."""

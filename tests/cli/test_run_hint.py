@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.cli.framework_detection import FRAMEWORKS, DetectedApp
-from tcop_mock.cli.run_hint import effects_hint, start_command
+from tcop_mock.cli.run_hint import effects_hint
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.contract import MissingPrerequisite, Prerequisite
 from tcop_mock.domain.verdict import ClauseResult, ClauseStatus, Verdict
@@ -49,6 +49,6 @@ def test_there_is_none_where_effects_were_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_each_framework_is_started_in_the_foreground(name: str) -> None:
     """With the port in its command, or in the variable that it reads."""
-    command = start_command(DetectedApp(FRAMEWORKS[name], "m:create()"))
+    command = DetectedApp(FRAMEWORKS[name], "m:create()").run
     assert "&" not in command
     assert "{port}" in command or name in {"aiohttp", "express", "go", "other"}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tcop_mock.cli.effect_options import RunOptions
-from tcop_mock.cli.running import receiver_to_run, run_flags
+from tcop_mock.cli.running import app_calls, observed_calls, receiver_to_run, run_flags
+from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.errors import UsageError
 from tcop_mock.process.system import processes_with
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from commands import CommandResult, RunCommand
 
 RECEIVER = '''\
-"""A receiver on the standard library that tells a WeCom robot of each alarm, once."""
+"""A receiver on the standard library that forwards each alarm to a WeCom robot, once."""
 import json, os, sys, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 HOST = os.environ.get("ROBOT", "http://qyapi.weixin.qq.com")
@@ -185,6 +186,85 @@ def test_settings_start_the_receiver(
     other = tcop("check", "http://127.0.0.1:1/", "--clauses", "TCM304")
     assert "http://127.0.0.1:1/ cannot be reached" in other.stderr
     assert tcop("check", "--model", "json:dumps", "--clauses", "TCM304", "--json").exit_code == 0
+
+
+APP = """
+import contextlib, json, urllib.request
+known = set()
+
+def app(environ, start_response):
+    alarm = json.loads(environ["wsgi.input"].read())
+    state = "resolved" if str(alarm["alarmStatus"]) == "0" else "firing"
+    if alarm["sessionId"] not in known:
+        text = f"{state}: {alarm['alarmPolicyInfo']['policyId']}"
+        message = json.dumps({"msgtype": "text", "text": {"content": text}}).encode()
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen("SCHEME://HOST/cgi-bin/webhook/send?key=k", message, timeout=3).read()
+        known.add(alarm["sessionId"])
+    start_response("200 OK", [])
+    return [b""]
+"""
+
+
+def write_app(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, scheme: str, host: str) -> None:
+    """Write an app that calls a host; each has a name of its own, because a module is imported once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"{name}.py").write_text(APP.replace("SCHEME", scheme).replace("HOST", host))
+
+
+def test_the_calls_of_an_app_are_effects(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any flag, also over TLS; the command of a finding has the flags that were given."""
+    write_app("app_calls_1", tmp_path, monkeypatch, scheme="https", host="qyapi.weixin.qq.com")
+    clauses = ("--clauses", "TCM501,TCM522")
+    done = tcop("check", "app_calls_1:app", *clauses, *FAST)
+    assert (done.exit_code, results(done)) == (0, {"TCM501": "pass", "TCM522": "pass"}), done.stderr
+    write_app("app_calls_2", tmp_path, monkeypatch, scheme="http", host="alerts.example.com")
+    flag = ("--catch-host", "alerts.example.com=json")
+    broken = tcop("check", "app_calls_2:app", *flag, "--clauses", "TCM518,TCM522,TCM530", *FAST)
+    [finding] = broken.document["clauses"][2]["findings"]
+    assert "--catch-host alerts.example.com=json" in finding["reproduce"]["cli"]
+    assert "--run" not in finding["reproduce"]["cli"]
+
+
+def test_a_host_that_an_app_calls_is_named(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the flag that catches it."""
+    write_app("app_calls_3", tmp_path, monkeypatch, scheme="https", host="alerts.example.com")
+    done = tcop("check", "app_calls_3:app", "--clauses", "TCM304", *FAST)
+    assert "were refused: --catch-host alerts.example.com=json answers" in done.stderr
+
+
+def test_the_calls_of_an_app_can_be_left_alone(
+    tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a flag; and where TLS cannot be answered, unless a host is named."""
+    write_app("app_calls_4", tmp_path, monkeypatch, scheme="http", host="127.0.0.1:1")
+    check = ("check", "app_calls_4:app", "--clauses", "TCM304,TCM501", *FAST)
+
+    def reason(*flags: str) -> str:
+        return str(tcop(*check, *flags).document["clauses"][1]["reason"])
+
+    assert reason().startswith("needs a call")
+    assert reason("--no-catch").startswith("needs observer")
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    assert reason().startswith("needs observer")
+    named = tcop(*check, "--catch-host", "h=json")
+    assert "calls with TLS are not caught: install tcop-mock[run]; calls without TLS are" in named.stderr
+
+
+def test_what_is_looked_up_is_left_alone() -> None:
+    """The URL of the observer may be on another machine."""
+    calls = app_calls(RunOptions(), "https://state.example.com/x")
+    assert calls is not None
+    assert calls._exempt == ["state.example.com"]
+
+
+@pytest.mark.parametrize("timeout_s, first_s", [(5.0, 0.5), (20.0, None)])
+def test_the_first_call_of_an_app_is_waited_for(timeout_s: float, first_s: float | None) -> None:
+    """For half a second, or as long as the user wants."""
+    calls = app_calls(RunOptions(), None)
+    assert calls is not None
+    assert observed_calls(calls, ObservationConfig(effect_timeout_s=timeout_s)).first_call_s == first_s
 
 
 @pytest.mark.parametrize(

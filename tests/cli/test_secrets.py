@@ -29,8 +29,8 @@ SPELLINGS = {*CREDENTIALS.leak_patterns(), "7Kq2", "ss/w%rd", "YWxhcm1zQGV4YW1wb
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def _telling(request: ReceivedRequest) -> Reply:
-    """Take and refuse by the right credentials, and tell all that was shown."""
+def _echoing(request: ReceivedRequest) -> Reply:
+    """Take and refuse by the right credentials, and answer with all headers that came."""
     right = request.header("authorization") == f"Basic {CREDENTIALS.token().reveal()}"
     return Reply(200 if right else 401, repr(request.headers).encode(), (("X-Seen", request.header("authorization")),))
 
@@ -38,7 +38,7 @@ def _telling(request: ReceivedRequest) -> Reply:
 RECEIVERS = {
     "keeps": lambda: with_basic_auth(lambda _: Reply(200), CREDENTIALS),
     "lets-in": lambda: guarded_except(lambda request: bool(request.header("authorization"))),
-    "tells": lambda: _telling,
+    "echoes": lambda: _echoing,
 }
 CALLS = [
     ("check", "{url}", "--clauses", "TCM2*,TCM302", "--seed", "7"),

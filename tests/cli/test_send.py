@@ -329,7 +329,7 @@ def test_a_bad_target_does_not_give_its_password_away(tcop: RunCommand, command:
 
 
 def test_a_life_is_reported_with_its_times(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """A week of repeats and a second life play at once; each callback tells when it was, and is that old."""
+    """A week of repeats and a second life play at once; each callback has its own times, and is that old."""
     recorder = Recorder(200)
     life = ("--lifecycle", "fire,repeat:10,resolve,fire,resolve", "--notify", "exponential:12h")
     done = tcop("send", CVM, "--to", opened(recorder.opening()), *life, "--json", *SEED)

@@ -78,6 +78,7 @@ def test_each_attempt_is_shown() -> None:
             first = detail["answers"][0]
             assert first["status"] == 500
             assert first["body"] == ['{"error": "\\x1b[31mno"}']
+            assert first["resolved"] is None  # the target is an address
             assert first["connected"] <= first["first_byte"] <= first["duration"]
             assert not detail["pending"]
             assert page.conversation.get(1).record["status"] == 200  # type: ignore[union-attr]  # it is kept
@@ -93,6 +94,46 @@ def test_a_profile_decides_what_accepts() -> None:
             detail = await _send(page, "{}", profile="2019-ack", attempts=1)
             assert detail["outcome"] == "rejected"
             assert "sessionId and retCode" in detail["answers"][0]["detail"]
+
+    asyncio.run(play())
+
+
+def test_the_url_is_verified_once() -> None:
+    """2021-verify posts its request first, once until the target is set again; the callbacks wait for it."""
+
+    async def play() -> None:
+        async with open_page() as page:
+            url = f"{page.app.sender.setting.target}"
+            for _ in range(2):
+                await page.post("/api/send", {"body": '{"a": 1}', "profile": "2021-verify"})
+            await page.ended()
+            detail = await _send(page, '{"a": 2}', profile="2021-verify")
+            assert detail["commands"]["send"].endswith(" --profile 2021-verify")
+            assert [request.body for request in page.requests] == [b"{}", b'{"a": 1}', b'{"a": 1}', b'{"a": 2}']
+            await page.post("/api/target", {"url": url})
+            await _send(page, "[]", profile="2021-verify")
+            assert [request.body for request in page.requests[4:]] == [b"{}", b"[]"]
+            verification, *_ = page.conversation
+            assert (verification.subject.title, verification.outcome) == ("URL verification", "acked")
+            assert verification.subject.subtitle == url
+
+    asyncio.run(play())
+
+
+def test_nothing_is_sent_to_a_url_that_is_not_verified() -> None:
+    """A receiver that answers the verification with another status than 200 gets no callback, until it does."""
+    replies = iter([Reply(204), Reply(), Reply()])
+
+    async def play() -> None:
+        async with open_page(lambda _: next(replies)) as page:
+            detail = await _send(page, "[]", profile="2021-verify")
+            assert (detail["outcome"], detail["pending"]) == ("not_sent", False)
+            assert "does not answer the URL verification" in detail["answers"][0]["detail"]
+            [verification, _] = page.conversation
+            assert (verification.outcome, len(page.requests)) == ("rejected", 1)
+            assert (await _send(page, "[]", profile="2021-verify"))["outcome"] == "acked"
+            assert [request.body for request in page.requests] == [b"{}", b"{}", b"[]"]
+            assert "not_sent" in (await page.get("/export/conversation.html")).text
 
     asyncio.run(play())
 
@@ -217,6 +258,8 @@ def test_a_mutated_body_may_be_no_text() -> None:
         ("send", {"body": "{}", "time_scale": "1"}, "time_scale must be a number from 0 to 1"),
         ("send", b'{"body": "{}", "time_scale": NaN}', "time_scale must be a number"),
         ("send", {"body": "{}", "time_scale": 2}, "time_scale must be a number"),
+        ("check", {"fail_on": "most"}, "fail_on must be must, should, may"),
+        ("check", {"effects": 1}, "effects must be true or false"),
         ("send", {"body": "{}", "attempts": 11}, "attempts must be an integer from 0 to 10"),
         ("send", {"body": "{}", "profile": "1999"}, "unknown profile '1999'"),
         ("check", {"clauses": ["TCM9999"]}, "unknown clause"),
@@ -445,6 +488,13 @@ def test_events_reach_the_page_and_streams_are_limited(monkeypatch: pytest.Monke
     async def play() -> None:
         async with open_page() as page:
             await _send(page, "{}")
+            stream = page.app._stream(0)
+            seen = [(page.app.is_open, page.app.was_opened)]
+            await anext(stream)
+            seen.append((page.app.is_open, page.app.was_opened))
+            await stream.aclose()
+            seen.append((page.app.is_open, page.app.was_opened))
+            assert seen == [(False, False), (True, True), (False, True)]
             page.conversation.close()
             whole = (await page.get("/events?after=0")).text
             assert whole.count("event: exchange") >= 2

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,6 +85,22 @@ _CHECK = r"""() => {
   const width = document.documentElement.scrollWidth;
   if (width > innerWidth) problems.push(`wider than the screen: ${width}`);
   return problems;
+}"""
+
+
+def _axe_problems(tab: Tab) -> list[str]:
+    """Return the serious findings of axe-core in what the page shows now: all in light colours, contrast in dark."""
+    found: list[str] = []
+    for scheme, rules in (("light", None), ("dark", ["color-contrast"])):
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its literals
+        found += tab.evaluate(_AXE, rules)
+    return found
+
+
+_AXE = """async (rules) => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) });
+  return violations.filter((one) => ["serious", "critical"].includes(one.impact))
+    .flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html} ${node.failureSummary}`));
 }"""
 
 
@@ -287,6 +304,34 @@ def test_ten_thousand_callbacks_stay_smooth(browser: Browser, site: Site) -> Non
         tab.evaluate("document.getElementById('list').scrollTop = 0")
         tab.wait_for_selector("[aria-posinset='1'][aria-setsize='10000']")
         assert time.perf_counter() - started_s < 5
+
+
+def test_axe_finds_nothing_serious(browser: Browser, site: Site) -> None:
+    """Each view, with content, keeps the rules of axe-core that are serious or critical, in both colour schemes."""
+    pytest.importorskip("axe_playwright_python", reason="it has axe-core (pip: axe-playwright-python)")
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    with _open(browser, site, 1280) as tab:
+        tab.evaluate(f"{axe}; null")
+        _send(tab, "fire", "resolve")
+        assert _axe_problems(tab) == []
+        tab.click("a[data-view=contract]")
+        tab.fill("#clauses", "TCM302,TCM501")
+        tab.click("#start-check")
+        tab.wait_for_selector("#TCM302")
+        tab.wait_for_selector("#start-check")
+        assert _axe_problems(tab) == []
+        tab.click("a[data-view=storm]")
+        tab.select_option("#storm-speed", "0.001")
+        tab.click("#start-storm")
+        tab.wait_for_selector("text=amplification")
+        assert _axe_problems(tab) == []
+        tab.click("a[data-view=share]")
+        assert _axe_problems(tab) == []
+        tab.click("a[data-view=stream]")
+        tab.click(".row")
+        for name in ("body", "answer", "diff", "commands"):
+            tab.click(f"#tab-{name}")
+            assert _axe_problems(tab) == []
 
 
 def test_chinese_labels(browser: Browser, site: Site) -> None:

@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from console_page import new_app, open_page
 
+from tcop_mock.console.contract_check import Observation
+from tcop_mock.console.forwarded import ForwardedMessages
+from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load_summary import SecondElapsed, SeriesPoint
 from tcop_mock.domain.verdict import ReproducedRequest, Reproduction
 from tcop_mock.errors import TargetError
 from tcop_mock.load.scenario import parse_scenario
+from tcop_mock.server.downstream import DownstreamRecorder, hang
 from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from console_page import Page
 
     from tcop_mock.console.contract_check import ContractCheck
     from tcop_mock.console.storm import Storm
 
 CLAUSE = "TCM302"
+QUICK = Observation(lambda: ObservationConfig(effect_timeout_s=0.2))
 SMALL = """
 title = "Four alarms"
 source = "this test"
@@ -105,6 +112,91 @@ def test_an_honest_receiver_keeps_the_clause() -> None:
     asyncio.run(play())
 
 
+EFFECTS = "TCM501"
+"""An alarm that is sent again is told once."""
+
+
+def _forwards(page: list[Page], *, is_idempotent: bool) -> Callable[[ReceivedRequest], Awaitable[Reply]]:
+    """Return a receiver that forwards each callback to the stub services of the page, or each body once."""
+    seen: set[bytes] = set()
+
+    async def answer(request: ReceivedRequest) -> Reply:
+        if not (is_idempotent and request.body in seen):
+            seen.add(request.body)
+            content = json.dumps({"msgtype": "text", "text": {"content": request.body.decode()[:1_900]}}).encode()
+            message = ReceivedRequest("POST", "/wecom/send?key=k", (), content, 0.0)
+            reply = page[0].app.check.forwarded.reply_to(message)
+            if reply is not None:
+                await reply
+        return Reply()
+
+    return answer
+
+
+@pytest.mark.parametrize("is_idempotent", [True, False])
+def test_the_stub_services_of_the_page_show_effects(is_idempotent: bool) -> None:  # noqa: FBT001 - a parameter
+    """A check sees what the receiver forwards to the page: once for each alarm is right, once for each request not."""
+
+    async def play() -> None:
+        pages: list[Page] = []
+        async with open_page(_forwards(pages, is_idempotent=is_idempotent)) as page:
+            pages.append(page)
+            page.app.check.receiver_url = "http://127.0.0.1:9000"
+            page.app.check.observation = QUICK
+            check = await _check(page, clauses=[EFFECTS])
+            [clause] = check["clauses"]
+            assert (clause["result"], clause["reason"]) == ("pass" if is_idempotent else "fail", "")
+            commands = [command for one in clause["findings"] for command in one["commands"]]
+            assert all("--downstream 127.0.0.1:9000" in one for one in commands if one.startswith("tcop-mock check"))
+            assert bool(commands) is not is_idempotent
+            assert page.app.check.forwarded.reply_to(ReceivedRequest("POST", "/wecom", (), b"", 0.0)) is None
+
+    asyncio.run(play())
+
+
+def test_a_receiver_that_forwards_nothing_is_not_blamed() -> None:
+    """Clauses about effects are not run if no message came, or if the user does not want them."""
+
+    async def play() -> None:
+        async with open_page() as page:
+            page.app.check.receiver_url = "http://127.0.0.1:9000"
+            page.app.check.observation = QUICK
+            [clause] = (await _check(page, clauses=[EFFECTS]))["clauses"]
+            assert clause["result"] == "not-run"
+            assert "none came to http://127.0.0.1:9000; let it send to a path there" in clause["reason"]
+            [clause] = (await _check(page, clauses=[EFFECTS], effects=False))["clauses"]
+            assert (clause["result"], clause["reason"].split(":")[0]) == ("not-run", "needs observer")
+
+    asyncio.run(play())
+
+
+def test_a_message_at_the_end_of_a_check_gets_an_answer() -> None:
+    """A service that hangs for the check ends with it, and the receiver gets 503."""
+
+    async def play() -> None:
+        forwarded, recorder = ForwardedMessages(), DownstreamRecorder()
+        loop, started = asyncio.get_running_loop(), asyncio.Event()
+
+        def check() -> None:
+            async def run() -> None:
+                async with forwarded.passed_to(recorder):
+                    loop.call_soon_threadsafe(started.set)
+                    with recorder.inject_fault({"ins-1"}, hang) as fault:
+                        await fault.triggered.wait()
+
+            asyncio.run(run())
+
+        running = asyncio.create_task(asyncio.to_thread(check))
+        await started.wait()
+        body = b'{"msgtype": "text", "text": {"content": "ins-1"}}'
+        reply = forwarded.reply_to(ReceivedRequest("POST", "/wecom/send?key=k", (), body, 0.0))
+        assert reply is not None
+        assert (await reply).status == 503
+        await running
+
+    asyncio.run(play())
+
+
 def test_a_finding_that_cannot_be_sent_alone_says_so() -> None:
     """A finding of a burst has no requests to send one by one; the message names the command instead."""
 
@@ -140,6 +232,24 @@ def test_one_check_at_a_time_and_it_can_be_stopped() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("name", ["check", "storm"])
+def test_the_run_of_a_command_can_be_stopped(name: str) -> None:
+    """Stop asks the command to end its run; no other one starts meanwhile, and the end of the page ends nothing."""
+    stopped: list[str] = []
+
+    async def play() -> None:
+        async with open_page() as page:
+            run: ContractCheck | Storm = getattr(page.app, name)
+            run.follow(lambda: stopped.append(name))
+            second = await page.post(f"/api/{name}", {"scenario": "flapping"})
+            assert "runs already" in second.json()["error"]
+            assert (await page.post(f"/api/{name}/stop")).status_code == 200
+            assert stopped == [name]
+
+    asyncio.run(play())
+    assert stopped == [name]
+
+
 def test_a_target_that_is_down_is_reported() -> None:
     """A target that refuses connections ends the check with the reason."""
 
@@ -149,7 +259,7 @@ def test_a_target_that_is_down_is_reported() -> None:
             async def fail(*_arguments: Any, **_options: Any) -> Any:
                 raise TargetError("http://127.0.0.1:1/ cannot be reached: refused")
 
-            page.app.check.check = fail
+            page.app.check.run = fail
             check = await _check(page)
             assert "cannot be reached" in check["headline"]
 

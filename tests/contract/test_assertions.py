@@ -292,6 +292,13 @@ def test_evidence_is_bounded_and_without_credentials() -> None:
     assert "outcome: rejected after 0.250 s" in shown
 
 
+def test_evidence_masks_secrets_in_the_query() -> None:
+    """A token in the URL of the receiver is a credential, too."""
+    target = Target.parse("http://127.0.0.1:9/hook?token=s3cret&a=1")
+    first, *_ = evidence(RequestCase("x", OutgoingRequest(b"{}")), _attempt(**SILENT), target).splitlines()
+    assert first == "> POST /hook?token=***&a=1 HTTP/1.1"
+
+
 def test_evidence_without_an_answer_says_so() -> None:
     """Evidence states that there was no response; a target without credentials has nothing to mask."""
     shown = evidence(RequestCase("x", OutgoingRequest(b"{}")), _attempt(**SILENT), Target.parse("127.0.0.1:9"))

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from virtual_time import run_in_virtual_time
 
 from tcop_mock.callbacks.generator import Generator
@@ -19,7 +20,7 @@ from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.reasons import reason_text
 from tcop_mock.server.catching_proxy import CallLog
-from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.server.downstream import DownstreamRecorder, ReceivedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,6 +114,68 @@ def test_a_receiver_that_calls_nobody_is_not_judged() -> None:
     log.count(log.refused, "api.example.com")
     again = calibrated(Rows(), ObservationConfig(downstream=DownstreamRecorder(), calls=log)).precheck(TCM501)
     assert "1 call to api.example.com was refused" in reason_text(again or _none())
+
+
+class Caller(Rows):
+    """A receiver in this process that tells a stub of an alarm.
+
+    Args:
+        recorder: the stub.
+        log: counts its calls.
+        connects_s: when it connects.
+        tells_s: when its message is there; ``None``: never.
+    """
+
+    def __init__(self, recorder: DownstreamRecorder, log: CallLog, connects_s: float, tells_s: float | None) -> None:
+        super().__init__()
+        self.recorder, self.log, self.connects_s, self.tells_s = recorder, log, connects_s, tells_s
+        self.started_s: float | None = None
+
+    async def receive(self, request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:
+        """Answer, and tell later."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.connects_s, setattr, self.log, "connections", 1)
+        if self.tells_s is not None:
+            message = ReceivedMessage.from_request("json", "/json", request.body, is_accepted=True, note="")
+            loop.call_later(self.tells_s, self.recorder.messages.append, message)
+        return await super().receive(request, deadline_s=deadline_s, intended_s=intended_s)
+
+
+@pytest.mark.parametrize(
+    "connects_s, tells_s, refused, latest_s, is_seen",
+    [
+        (0.1, 0.2, 0, 1.5, True),
+        (0.3, 3.0, 0, 4.0, True),
+        (0.3, None, 0, 7.0, False),
+        (0.3, None, 1, 1.5, False),
+        (9.0, None, 0, 1.5, False),
+    ],
+    ids=["soon", "late message", "no message", "refused", "no call"],
+)
+def test_the_first_call_is_waited_for_as_long_as_it_needs(
+    connects_s: float, tells_s: float | None, refused: int, latest_s: float, *, is_seen: bool
+) -> None:
+    """An app that connects gets the whole time for its message; one that calls nobody is not waited for."""
+    recorder, log = DownstreamRecorder(), CallLog()
+    log.refused["api.example.com"] = refused
+    receiver = Caller(recorder, log, connects_s, tells_s)
+    took_s: list[float] = []
+
+    async def calibrate(clock: Callable[[], float]) -> EffectObservation:
+        config = ObservationConfig(downstream=recorder, calls=log, first_call_s=0.5)
+        attempt = Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200)
+        observation = EffectObservation(
+            config, recorder, receiver.receive, clock, asyncio.sleep, Preflight(attempt, 5.0), 300.0
+        )
+        began_s = clock()
+        await observation.calibrate(FACTORY)
+        took_s.append(clock() - began_s)
+        return observation
+
+    observation = run_in_virtual_time(calibrate)
+    assert took_s[0] <= latest_s
+    assert (observation.runner.effects_per_push == 1) is is_seen
+    assert observation.is_plain_dropped is not is_seen
 
 
 def test_rows_are_judged_beside_calls_that_never_come() -> None:

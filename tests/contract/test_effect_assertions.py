@@ -78,6 +78,23 @@ def test_a_time_with_an_offset_takes_precedence() -> None:
 
 
 @pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("2023-08-07 12:30:15+08:00", None),
+        ("2023-08-07 12:30:15+08:00, 2023-08-07 17:15:15+08:00", None),
+        ("2023-08-07 12:30:15+08:00, 2023-08-08 01:15:15+08:00", "recoverTime is shown 8 hours too late"),
+        ("2023-08-07 20:30:15+08:00, 2023-08-07 17:15:15+08:00", "firstOccurTime is shown 8 hours too late"),
+    ],
+)
+def test_the_start_of_an_alarm_is_not_taken_for_its_end(text: str, problem: str | None) -> None:
+    """Where an alarm lasts a multiple of a quarter of an hour, its start looks like its end in another zone."""
+    result = result_of(f"web-1 {text}")
+    content = replace(EXPECTED_CONTENT, recovered_at=datetime(2023, 8, 7, 17, 15, 15))  # noqa: DTZ001 - as TCOP sends it
+    result = result._replace(scenario=replace(result.scenario, expected_content=content))
+    assert EFFECT_ASSERTIONS["timestamps_match"](result) == problem
+
+
+@pytest.mark.parametrize(
     "message, problem",
     [
         ("web-1: cpu_usage", None),

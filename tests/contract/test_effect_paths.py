@@ -1,4 +1,4 @@
-"""What a document tells of effects."""
+"""Effects that are read from a document."""
 
 from __future__ import annotations
 

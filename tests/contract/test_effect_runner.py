@@ -118,7 +118,7 @@ def test_a_receiver_that_drops_tke_is_reported_which_products() -> None:
 
 
 def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
-    """Who tells every alarm twice breaks TCM501; that repetitions and restarts add nothing is as true of it."""
+    """A receiver that forwards every alarm twice fails TCM501, and repetitions and restarts add nothing to it."""
     verdict = check_with_observer(
         IncidentReceiver("notifies-twice"), ["TCM501", "TCM502", "TCM503", "TCM518"], restart=_restart
     )
@@ -224,7 +224,7 @@ def test_a_broken_key_is_one_finding_over_its_shapes() -> None:
 
 
 def test_both_ends_are_judged_by_what_came() -> None:
-    """A pager that tells no state is found by its own end as well."""
+    """A PagerDuty receiver whose events have no state fails as well."""
     assert failed_codes(check_with_observer(PAGERDUTY_RECEIVER("ignores-resolves"), ["TCM505", "TCM522"])) == {
         "TCM505",
         "TCM522",

@@ -27,6 +27,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.fixes import FIX_SCHEMA, FRAMEWORK_NAMES, LANGUAGE_BY_FRAMEWORK, Fix, load_fixes
 from tcop_mock.domain.alarm import State
 from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.shape import AlarmKind
 from tcop_mock.domain.target import Target
 from tcop_mock.transport.asgi import AsgiTransport
 
@@ -194,9 +195,9 @@ def test_every_callback_is_read() -> None:
     generator = Generator(7)
     for shape in Catalog.load():
         fields = read(generator.callback(generator.alarm(shape), State.FIRING).to_dict())
-        assert fields["firing"] is True
-        assert fields["what"] != "unknown"
-        assert fields["object"]
+        assert fields["firing"] is (shape.kind is not AlarmKind.CLS)
+        assert (fields["what"] != "unknown") is bool(shape.metrics or shape.events)
+        assert (fields["object"] != "{}") is (shape.kind is not AlarmKind.CLS)
     assert read(_tree(state=State.RESOLVED) | {"alarmStatus": 0, "recoverTime": 0})["recovered"] is None
     assert read({"alarmStatus": 1})["firing"] is True
 

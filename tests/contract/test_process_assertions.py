@@ -47,7 +47,7 @@ class SimulatedReceiver:
         works_s: how long it works on an alarm after its answer; without end if it is more than 1000.
         stop_s: how long it takes to end; ``None``: for ever.
         output: what it prints for each callback.
-        has_size: whether the system tells its size.
+        has_size: whether the system reports its size.
         starts: how often it can start again.
     """
 
@@ -170,7 +170,7 @@ def test_a_receiver_of_bounded_size_is_not_blamed(receiver: SimulatedReceiver) -
 
 
 def test_retries_help_a_slow_receiver() -> None:
-    """Where it deals with a retry fast, it is judged, and a note tells it."""
+    """Where the receiver handles a retry fast, the clause is run, and a note says so."""
     outcome = outcome_of("TCM704", SimulatedReceiver(delay_s=0.01))
     assert outcome.asserted
     [note] = outcome.notes

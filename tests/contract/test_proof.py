@@ -59,7 +59,9 @@ ALSO = {
     "TCM302-zero-text-when-resolved": {"TCM317"},
     "TCM206-breaks-on-what-is-no-base64": {"TCM209"},
     "TCM303-needs-policy-id": {"TCM317", "TCM318"},
-    "TCM303-needs-region": {"TCM101"},
+    "TCM303-needs-region": {"TCM101", "TCM320"},
+    "TCM303-needs-namespace": {"TCM320"},
+    "TCM318-needs-the-policy-type": {"TCM320"},
     "TCM304-forbids-extra-at-the-top": {"TCM317", "TCM318", "TCM319"},
     "TCM304-forbids-extra-dimensions": {"TCM317"},
     "TCM304-knows-the-types-of-today": {"TCM319"},
@@ -67,7 +69,6 @@ ALSO = {
     "TCM307-knows-no-events": {"TCM101", "TCM317", "TCM318"},
     "TCM309-reads-ascii": {"TCM317"},
     "TCM317-divides-by-the-duration-of-an-event": {"TCM318"},
-    "TCM305-needs-one-spelling-of-the-instance-id": {"TCM320"},
     "TCM308-knows-two-types": {"TCM320"},
     "TCM320-wants-dimensions": {"TCM319"},
 }

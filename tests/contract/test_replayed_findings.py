@@ -1,22 +1,29 @@
-"""What a finding offers shows the finding: the replay of a buggy receiver ends as the finding says."""
+"""What a finding prints shows it: each command, run against the same buggy receiver, ends as the finding says."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
 import shlex
+import shutil
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from direct_transport import DirectTransport
-from mutant_receivers import GUARDED_MUTANTS, MUTANTS, PAYLOAD_MUTANTS
+from mutant_receivers import BUSY_MUTANTS, GUARDED_MUTANTS, MUTANTS, PAYLOAD_MUTANTS
 from receiver_factories import CREDENTIALS, in_thread, with_userinfo
-from run_check import check, check_directly
+from run_check import SHORT_DEADLINE_PROFILE, check, check_directly
 
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.cli import send
+from tcop_mock.cli.main import main
 from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.credentials import replayed_credentials
+from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
@@ -26,7 +33,10 @@ from tcop_mock.reports.json import check_document, json_text
 from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcop_mock.domain.delivery import Attempt, Transport
+    from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.verdict import Finding, Verdict
     from tcop_mock.inputs.requests import InputRequest
 
@@ -47,6 +57,30 @@ ON_CONNECTIONS = [
     "TCM406-takes-what-comes",
 ]
 DEADLINE_S = 2.0
+NO_CURL = BUSY_MUTANTS.keys() | {
+    "TCM110-leaves-the-rest-of-what-it-refuses",
+    "TCM110-repeats-the-first-session-of-a-connection",
+    "TCM110-sends-more-than-it-announces",
+    "TCM114-decodes-each-chunk",
+    "TCM114-reads-once",
+    "TCM117-has-no-code-on-a-reused-connection",
+    "TCM406-takes-what-comes",
+    "TCM407-serves-one-client-at-a-time",
+}
+"""They need a cut, segments, a connection in use, or other requests in flight."""
+NOT_SHORT = {
+    "TCM103-answers-in-one-and-a-half-seconds",
+    "TCM316-refuses-headers-that-it-does-not-know",
+    "TCM409-exits-on-a-malformed-body",
+    "TCM409-is-dead-after-a-malformed-body",
+}
+"""They need the usual deadline, a template of the user, or more requests than are printed."""
+_CURL_TIMED_OUT = 28
+
+
+def profile_of(name: str) -> Profile:
+    """Return the profile of a mutant's clause."""
+    return load_profile(next(iter(find_clause(load_clauses(), name[:6]).profiles), DEFAULT_PROFILE))
 
 
 def replayed(requests: list[InputRequest], target: Target, transport: Transport) -> Attempt:
@@ -78,7 +112,8 @@ def assert_replays_show(verdict: Verdict, target: Target, transport: Transport) 
         requests, _ = read_requests(report, "report.json")
         of_finding = [one for one in requests if one.location.endswith(finding.title)]
         assert_shown(finding, replayed(of_finding, target, transport))
-        assert shlex.split(finding.reproduction.replay)[2].startswith(f"{result.clause.code}/")
+        words = shlex.split(finding.reproduction.replay)  # none where the case is none of the clause's own
+        assert not words or words[2].startswith(f"{result.clause.code}/")
     else:
         with pytest.raises(UsageError, match=f"--clauses {result.clause.code}"):
             read_requests(report, "report.json")
@@ -89,20 +124,58 @@ def assert_replays_show(verdict: Verdict, target: Target, transport: Transport) 
             read_requests(archive, "x.har")
 
 
+def posted_by_curl(command: str, transport: Transport) -> int | None:
+    """Send what curl commands send, and return the last status."""
+    requests, _ = read_requests(command.encode(), "curl")
+
+    async def send_all() -> list[Attempt]:
+        return [await transport(one.to_outgoing(None), deadline_s=DEADLINE_S) for one in requests]
+
+    return asyncio.run(send_all())[-1].status
+
+
+@pytest.fixture
+def replay_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str, Transport, str], int | None]:
+    """Give a function that runs a replay command over a transport and returns the status of its last attempt."""
+
+    def run(command: str, transport: Transport, target: str) -> int | None:
+        monkeypatch.setenv("TCOP_MOCK_TARGET", target)
+        monkeypatch.setattr(send, "open_transport", lambda *_, **__: contextlib.nullcontext(transport))
+        capsys.readouterr()
+        words = [target if word == "$TCOP_MOCK_TARGET" else word for word in shlex.split(command)[1:]]
+        assert main([*words, "--json"]) in {0, 1}
+        document = json.loads(capsys.readouterr().out)
+        status: int | None = document["deliveries"][-1]["attempts"][-1]["status"]
+        return status
+
+    return run
+
+
 @pytest.mark.parametrize("name", sorted(HANDLERS))
-def test_a_replay_of_a_finding_about_a_body_shows_it(name: str) -> None:
+def test_a_replay_of_a_finding_about_a_body_shows_it(
+    name: str, replay_command: Callable[[str, Transport, str], int | None]
+) -> None:
     """Sent again with its kind of credentials, the request gets the answer that the finding has."""
     credentials = CREDENTIALS if name in GUARDED_MUTANTS else None
-    profile = load_profile(next(iter(find_clause(load_clauses(), name[:6]).profiles), DEFAULT_PROFILE))
-    verdict = check_directly(HANDLERS[name], credentials, profile=profile, clauses=[name[:6]])
-    target = Target.parse(with_userinfo("http://receiver", credentials))
-    assert_replays_show(verdict, target, DirectTransport(HANDLERS[name], target, time.perf_counter))
+    verdict = check_directly(HANDLERS[name], credentials, profile=profile_of(name), clauses=[name[:6]])
+    url = with_userinfo("http://receiver", credentials)
+    target = Target.parse(url)
+    transport = DirectTransport(HANDLERS[name], target, time.perf_counter)
+    assert_replays_show(verdict, target, transport)
+    [result] = verdict.results
+    expected, reproduction = result.findings[0].exchanges[0].attempt.status, result.findings[0].reproduction
+    if reproduction.replay:
+        assert replay_command(reproduction.replay, transport, url) == expected
+    if not credentials:
+        assert posted_by_curl(reproduction.curl, transport) == expected
 
 
 @pytest.mark.parametrize("name", ON_CONNECTIONS)
 def test_a_replay_of_a_finding_about_a_connection_shows_it(name: str) -> None:
     """Its chunks, segments, cut, query and connection are those of the clause's own case."""
-    profile = load_profile(next(iter(find_clause(load_clauses(), name[:6]).profiles), DEFAULT_PROFILE))
+    profile = profile_of(name)
     with in_thread(MUTANTS[name]) as url:
         target = Target.parse(url)
         assert_replays_show(check(url, [name[:6]], profile=profile), target, HttpTransport(target))
@@ -120,3 +193,34 @@ def test_credentials_of_a_finding_need_credentials_of_the_target() -> None:
 def _report_of_a_wrong_password() -> bytes:
     handler = GUARDED_MUTANTS["TCM202-ignores-case"]
     return json_text(check_document(check_directly(handler, CREDENTIALS, clauses=["TCM202"]))).encode()
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not shutil.which("curl"), reason="the commands are for curl")
+@pytest.mark.parametrize("name", sorted(MUTANTS.keys() - PAYLOAD_MUTANTS.keys() - NOT_SHORT - {"TCM203-reads-latin-1"}))
+def test_curl_shows_the_finding(name: str) -> None:
+    """The curl commands, run by a shell against a new receiver, get the same status, or give up at the deadline.
+
+    Where curl cannot send the request as it was, none is printed.
+    """
+    profile = SHORT_DEADLINE_PROFILE if profile_of(name).name == DEFAULT_PROFILE else profile_of(name)
+    with in_thread(MUTANTS[name]) as url:
+        finding = check(url, [name[:6]], profile=profile).results[0].findings[0]
+    assert (not finding.reproduction.curl) == (name in NO_CURL)
+    if not finding.reproduction.curl:
+        return
+    expected = finding.exchanges[0].attempt
+    with in_thread(MUTANTS[name]) as new_url:
+        command = finding.reproduction.curl.replace(Target.parse(url).authority, Target.parse(new_url).authority)
+        user, password = CREDENTIALS.user.reveal(), CREDENTIALS.password.reveal()
+        done = subprocess.run(  # noqa: S603 - our own command
+            ["bash", "-c", command],
+            env={"PATH": "/usr/bin:/bin", "TCOP_USER": user, "TCOP_PASSWORD": password},
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+    statuses = [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d+)", done.stdout, re.MULTILINE)]
+    if expected.outcome is Outcome.TIMED_OUT:
+        assert done.returncode == _CURL_TIMED_OUT
+    assert expected.status is None or statuses[-1] == expected.status

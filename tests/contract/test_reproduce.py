@@ -23,6 +23,7 @@ from tcop_mock.contract.reproduce import (
     curl_command,
     curl_commands,
     replay_command,
+    shown_cases,
 )
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 TARGET = Target.parse("http://127.0.0.1:9/hook?a=1&b=it's")
 GUARDED = Target.parse("http://alice:s3cr3t%40home@127.0.0.1:9/hook")
 FAKE_CURL = """#!{python}
-import json, sys
-body = sys.stdin.buffer.read() if "@-" in sys.argv else b""
+import json, os, sys
+raw = sys.argv.index("--data-raw") + 1 if "--data-raw" in sys.argv else 0
+body = os.fsencode(sys.argv[raw]) if raw else sys.stdin.buffer.read() if "@-" in sys.argv else b""
 json.dump({{"arguments": sys.argv[1:], "body": body.hex()}}, open({out!r}, "w"))
 """
 BODIES = {
@@ -72,11 +74,10 @@ def _run(command: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_curl_line_sends_the_same_body(body: bytes, tmp_path: Path) -> None:
-    """The command passes the case's bytes (a here-document adds a line break), the URL and the headers to curl."""
+    """The command passes the case's bytes, the URL and the headers to curl."""
     line = curl_command(RequestCase("x", OutgoingRequest(body)), TARGET)
     seen = _run(line, tmp_path)
-    sent = bytes.fromhex(seen["body"])
-    assert sent in {body, body + b"\n"}
+    assert bytes.fromhex(seen["body"]) == body
     assert len(line) < 12_000
     assert TARGET.url in seen["arguments"]
     assert "Content-Type: application/json" in seen["arguments"]
@@ -95,6 +96,17 @@ def test_a_query_and_chunks_are_sent_as_the_case_has_them(tmp_path: Path) -> Non
     )
     assert f"{TARGET.url}&from=tcop" in seen["arguments"]
     assert "Transfer-Encoding: chunked" in seen["arguments"]
+
+
+def test_a_secret_in_the_query_is_not_shown() -> None:
+    """A token in the URL is a credential: the commands take it from the environment, or leave it to the reader."""
+    target = Target.parse("http://127.0.0.1:9/hook?token=s3cret&a=1")
+    case = RequestCase("x", OutgoingRequest(b"{}", query="from=tcop"))
+    context = ReproductionContext(find_clause(load_clauses(), "TCM302"), target, 1, "2023")
+    curl = curl_commands([case], context)
+    assert curl.startswith("# write the secret of the URL in place of ***\ncurl ")
+    assert "'http://127.0.0.1:9/hook?token=***&a=1&from=tcop'" in curl
+    assert check_command(context).startswith('tcop-mock check "$TCOP_MOCK_TARGET" --clauses TCM302')
 
 
 @pytest.mark.parametrize(
@@ -190,10 +202,10 @@ def test_a_comment_says_that_nothing_listens(
     first, command = (text := curl_commands([ONE], context)).split("\n", 1)
     assert first == comment
     assert command == curl_command(ONE, context.target)
-    assert bytes.fromhex(_run(text, tmp_path)["body"]).rstrip(b"\n") == ONE.request.body
+    assert bytes.fromhex(_run(text, tmp_path)["body"]) == ONE.request.body
     [item] = read_inputs(io.BytesIO(text.encode()), "x")
     assert isinstance(item, InputRequest)
-    assert item.body.rstrip(b"\n") == ONE.request.body
+    assert item.body == ONE.request.body
 
 
 def test_a_receiver_that_listens_needs_no_comment() -> None:
@@ -378,3 +390,37 @@ def test_a_command_or_a_database_with_a_secret_is_left_to_the_environment() -> N
         'observe-sql "$OBSERVE_SQL"',
         "observe-sql sqlite:///app.db",
     ]
+
+
+LATE = Attempt(Outcome.TIMED_OUT, intended_s=0.0, started_s=0.0, ended_s=5.0)
+SLOW = Attempt(Outcome.ACKED, intended_s=0.0, started_s=0.0, ended_s=1.5, status=200)
+ENDLESS = Attempt(Outcome.ACKED, intended_s=0.0, started_s=0.0, ended_s=0.1, status=200, body_truncated=True)
+
+
+def test_curl_ends_as_the_attempt_did() -> None:
+    """It gives up at the deadline, shows how long a slow answer took, and stops at an answer without an end."""
+    source = ReproductionContext(find_clause(load_clauses(), "TCM102"), TARGET, 7, "2023", deadline_s=5.0)
+    late, slow = curl_commands([ONE], source, LATE), curl_commands([ONE], source, SLOW)
+    assert " -m 5 -w '\\n%{time_total} s\\n' -X POST " in late
+    assert " -i -w '\\n%{time_total} s\\n' -X POST " in slow
+    assert curl_commands([ONE], source, ENDLESS).endswith("--data-raw 1 | head -c 70000")
+    assert curl_commands([ONE], source._replace(deadline_s=0.0), LATE) == curl_command(ONE, TARGET)
+
+
+@pytest.mark.parametrize(
+    "code, case, test, shown",
+    [
+        ("TCM302", OTHER, None, (OTHER,)),
+        ("TCM302", OTHER, ClauseTest((CaseGroup((ONE,)),)), (OTHER,)),
+        ("TCM302", REUSING, ClauseTest((CaseGroup((ONE,)),)), ()),
+        ("TCM515", OTHER, ClauseTest((CaseGroup((ONE,)),), send_order=SendOrder.BURST), ()),
+        ("TCM409", OTHER, ClauseTest((CaseGroup((ONE,)),)), ()),
+    ],
+    ids=["unknown", "met elsewhere", "on a connection", "beside others", "after others"],
+)
+def test_a_case_that_another_clause_met_is_shown_alone(
+    code: str, case: RequestCase, test: ClauseTest | None, shown: tuple[RequestCase, ...]
+) -> None:
+    """A plain callback that is late is late alone; one that fails beside others, or after them, is not."""
+    source = ReproductionContext(find_clause(load_clauses(), code), TARGET, 7, "2023", test=test)
+    assert shown_cases(case, source) == shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ BAD = {
     "is-mute-after-20": (after(20, HUNG), 15, {"TCM102"}),
     "is-mute-in-the-middle": (after(300, HUNG), 15, {"TCM102"}),
     "hangs-after-broken-bodies": (after(480, HUNG), 20, {"TCM409"}),
-    "stops-accepting": (after(20, REFUSED), 2, {"TCM101"}),
+    "stops-accepting": (after(20, REFUSED), 2, {"TCM409"}),
     "resets-every-third": (every(3, RESET), 5, {"TCM101"}),
     "is-late-for-events": (for_events(Timing(4.9)), 15, set()),
     "is-mute-for-events": (for_events(HUNG), 15, {"TCM102"}),
@@ -151,3 +152,64 @@ def test_more_jobs_are_more_in_flight() -> None:
     _, many_s, many = check_timed(always(Timing(0.05)), ["TCM1*"], jobs=12)
     assert (few.most_in_flight, many.most_in_flight) == (4, 12)
     assert many_s < few_s / 2
+
+
+STALLED, BROKEN = Timing(6.0), Timing(failure=Outcome.RESET_BEFORE_ANSWER)
+
+
+def at_numbers(timing: Timing, *numbers: range) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that does this with some requests; checked for TCM515 alone, 3 to 202 are the first burst."""
+    return lambda _request, number: timing if any(number in some for some in numbers) else Timing()
+
+
+@pytest.mark.parametrize(
+    "timing, bursts, status",
+    [
+        (always(Timing()), 1, ClauseStatus.PASS),
+        (at_numbers(STALLED, range(180, 203)), 2, ClauseStatus.PASS),
+        (at_numbers(STALLED, range(180, 203), range(300, 302)), 2, ClauseStatus.FAIL),
+        (at_numbers(BROKEN, range(180, 190)), 1, ClauseStatus.FAIL),
+        (lambda _, number: {180: BROKEN, 181: STALLED}.get(number, Timing()), 1, ClauseStatus.FAIL),
+        (after(180, HUNG), 1, ClauseStatus.FAIL),
+    ],
+    ids=["in time", "a stall", "late again", "reset", "late and reset", "mute"],
+)
+def test_a_burst_with_late_answers_is_sent_again(
+    timing: Callable[[OutgoingRequest, int], Timing], bursts: int, status: ClauseStatus
+) -> None:
+    """The machine may have stood still. Other faults count at once, and so does a receiver that answers no more."""
+    verdict, _, receiver = check_timed(timing, ["TCM515"])
+    [result] = verdict.results
+    assert result.status is status
+    assert 200 * bursts < receiver.requests < 200 * bursts + 10
+    is_noted = "23 of 200 callbacks were late in a first burst; the result is that of a second one" in result.reason
+    assert is_noted is (bursts == 2 and status is ClauseStatus.PASS)
+
+
+def test_a_receiver_that_serves_too_few_at_once_fails_both_bursts() -> None:
+    """It needs 0.05 s for each callback, one after the other: 10 s for a burst."""
+    verdict, _, receiver = check_timed(always(Timing(0.05)), ["TCM515"], workers=1)
+    assert failed_codes(verdict) == {"TCM515"}
+    assert receiver.requests > 400
+
+
+def standing_still(*numbers: int) -> Callable[[OutgoingRequest, int], Timing]:
+    """Return a receiver that stands still for 6 s, with its machine, from each of these requests on."""
+    until_s = 0.0
+
+    def receiver(_: OutgoingRequest, number: int) -> Timing:
+        nonlocal until_s
+        now_s = asyncio.get_running_loop().time()
+        until_s = now_s + 6.0 if number in numbers else until_s
+        return Timing(max(0.0, until_s - now_s))
+
+    return receiver
+
+
+@pytest.mark.parametrize("numbers, codes", [((40,), set()), ((40, 120), {"TCM515"})], ids=["one", "two"])
+def test_late_answers_of_one_moment_are_no_finding(numbers: tuple[int, ...], codes: set[str]) -> None:
+    """Alone and in the burst the receiver was in time; what is late at two moments is a fault."""
+    verdict, _, _ = check_timed(standing_still(*numbers), ["TCM1*", "TCM515"])
+    assert failed_codes(verdict) == codes
+    burst = next(item for item in verdict.results if item.clause.code == "TCM515")
+    assert codes or "late at one moment, and in time alone and in a burst" in burst.reason

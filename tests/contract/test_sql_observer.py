@@ -170,7 +170,7 @@ def test_a_column_that_changes_like_a_state_reports(fired: dict[str, Any], resol
 
 
 def test_a_row_that_is_gone_was_open() -> None:
-    """But a state in another table tells better; a new row alone tells nothing."""
+    """But a state in another table is preferred; a new row alone is no state."""
     assert str(detect_open([row("t", 1, x="a")], [])) == "t: 1 = 1"
     both = [row("t", 1, x="a"), row("s", 1, state="on")]
     assert str(detect_open(both, [row("s", 1, state="off")])) == "s: state = 'on'"
@@ -300,7 +300,7 @@ def test_a_password_is_never_shown() -> None:
     assert observer._engine.dialect.driver == "psycopg"
     assert observer._reason(ValueError("bad  hunter2\nthere")) == "bad *** there"
     with pytest.raises(
-        ObserverError, match=r"--observe-sql postgresql\+psycopg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
+        ObserverError, match=r"--observe-sql postgresql\+asyncpg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
     ):
         look(observer)
 

@@ -52,6 +52,9 @@ ONE = {
     "a prompt, and one of the next line": f"dev@box:~$ curl -sS h \\\n> -d {QUOTED}\n",
     "a prompt in brackets": f"[root@box ~]# curl h -d {QUOTED}\n",
     "a prompt of PowerShell": f"PS C:\\x> curl.exe h -d {QUOTED}\n",
+    "lines of PowerShell": f"PS C:\\x> curl.exe h `\n  -H 'A: b' `\n  -d {QUOTED}\n",
+    "a here-document as a word": f"curl h -d \"$(cat <<'EOF'\n{TEXT}\nEOF\n)\" -H 'A: b'\n",
+    "a here-document without quotes as a word": f'curl h -d "$(cat <<EOF\n{TEXT}\nEOF\n)"\n',
     "a byte order mark": f"\ufeffcurl h -d {QUOTED}\n",
     "a here-document with tabs": f"curl h --data-binary @- <<-'EOF'\n\t{TEXT}\n\tEOF\n",
     "a here-document without quotes": "curl h -d @- <<EOF\n" + TEXT.replace("\\", "\\\\") + "\nEOF\n",
@@ -60,6 +63,7 @@ ONE = {
     "echo": f"echo {QUOTED} | curl h -d @-\n",
     "echo -e": "echo -ne '" + TEXT.replace("\\", "\\\\").replace("'", "\\x27") + "' | curl h -d @/dev/stdin\n",
     "printf": f"printf '%s\\n' {QUOTED} |& curl h -d @-\n",
+    "printf in octal": "printf '" + "".join(f"\\{byte:03o}" for byte in TEXT.encode()) + "' | curl h -d @-\n",
     "printf without values": f'printf \'{{"a":"%%"}}\' >/dev/null; curl h -d {QUOTED}\n',
     "--json twice": f"curl --json '{TEXT[:12]}' --json {QUOTED[0] + QUOTED[13:]} h\n",
     "a script": f'#!/bin/bash\nset -e\nURL=http://h/\ncurl -sS "$URL" -d {QUOTED} 2>&1 >out # comment\n',
@@ -115,6 +119,15 @@ def test_two_callbacks_are_read(text: str) -> None:
 
 REFUSED = {
     "PowerShell": ('$s = New-Object X\r\nInvoke-WebRequest -Uri "h" -Body "{}"', 'PowerShell.*"Copy as cURL"'),
+    "PowerShell with its prompt": ("PS C:\\x> Invoke-RestMethod -Body '{}' h\n", 'PowerShell.*"Copy as cURL"'),
+    "the output of another program": (
+        "curl h -d \"$(jq -n \\\n '{}')\"\n",
+        r"line 1 has \$\(...\), which is not replaced here: write the value in its place",
+    ),
+    "a here-document with variables": (
+        'curl h -d "$(cat <<EOF\n{$x}\nEOF\n)"\n',
+        r"line 1 has \$x, which is not replaced here: write the value in its place",
+    ),
     "HTTPie": ("http POST http://h/alarm alarmStatus=1\n", "an HTTPie command"),
     "wget": ("wget --post-data '{}' http://h/\n", "a wget command"),
     "fetch": ('await fetch("http://h/", {"body": "{}"});\n', "a fetch call of JavaScript"),
@@ -165,6 +178,8 @@ def test_a_text_that_is_not_a_request_is_not_sent(text: str, reason: str) -> Non
     """Validate judges it as a body; replay says why it is not sent."""
     [one] = read_inputs(io.BytesIO(text.encode()), "f")
     assert isinstance(one, InputRequest)
+    if reason.startswith("the body looks like"):
+        assert reason in f"the body {one.parsed.problems[-1].message}"
     with pytest.raises(UsageError) as caught:
         read_requests(text.encode(), "f")
     assert str(caught.value).startswith("f: there is nothing to replay: it holds no whole request (")

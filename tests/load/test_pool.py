@@ -497,7 +497,7 @@ def test_request_heads_do_not_show() -> None:
 
 
 def test_one_attempt_after_the_other_on_a_kept_connection(serve: Serve) -> None:
-    """The port tells of each what came, and nothing of what came before, or in between."""
+    """The port returns the outcome of each request, and nothing of what came before, or in between."""
 
     def script(peer: Peer) -> None:
         peer.answer(OK)

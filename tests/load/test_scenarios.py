@@ -44,7 +44,7 @@ def small(name: str) -> Scenario:
 
 @cache
 def played(name: str) -> list[ScheduledCallback]:
-    """Return all that a small one of a scenario tells."""
+    """Return all callbacks of a small run of a scenario."""
     return list(ScenarioSchedule(small(name), CATALOG, Generator(3)).schedule())
 
 

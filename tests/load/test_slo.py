@@ -124,8 +124,8 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
         ),
     ],
 )
-def test_what_a_load_could_not_break_is_refused(model: LoadModel, text: str, complaint: str) -> None:
-    """A gate that is always open tells nothing."""
+def test_an_objective_that_cannot_fail_is_rejected(model: LoadModel, text: str, complaint: str) -> None:
+    """An objective that cannot fail is rejected."""
     with pytest.raises(UsageError) as raised:
         parse_objectives([f"lost=0,{text}"], model)
     assert str(raised.value) == f"--slo {complaint}"

@@ -43,17 +43,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs a program in a fresh interpreter, in an empty folder, and returns its output.
-
-    Coverage is not measured there, because it would import modules that the program must not import.
-    """
+    """Return a function that runs a program in a fresh interpreter, in an empty folder, and returns its output."""
 
     def run(program: str, env: Mapping[str, str] | None = None) -> str:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
         done = subprocess.run(  # noqa: S603 - our own programs
             [sys.executable, "-c", program],
             cwd=tmp_path,
-            env=inherited | dict(env or {}),
+            env=os.environ | dict(env or {}),
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.checkout
+RECEIVER = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
 EVIL = "$(touch pwned)`touch pwned`\"; touch pwned; #'\n"
 
 
@@ -91,7 +100,17 @@ def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
     assert (tmp_path / "r.xml").exists()
 
 
-@pytest.mark.parametrize("variable", ["TCOP_MOCK_TARGET", "TCOP_MOCK_CLAUSES", "TCOP_MOCK_FAIL_ON"])
+def test_a_receiver_is_started(action: Any, tmp_path: Path) -> None:
+    """By the command of an input, at the path of another; its calls are caught unless an input says otherwise."""
+    (tmp_path / "app.py").write_text(RECEIVER)
+    env = {"TCOP_MOCK_RUN": f"{sys.executable} -S app.py", "TCOP_MOCK_TARGET": "/alarms", "TCOP_MOCK_CATCH": "false"}
+    code, _, summary = judge(action, tmp_path, **env, TCOP_MOCK_CLAUSES="TCM302,TCM501")
+    assert code == 0
+    assert "TCM501" in summary
+    assert "check --downstream plays it" in summary or "needs observer" in summary
+
+
+@pytest.mark.parametrize("variable", ["TCOP_MOCK_TARGET", "TCOP_MOCK_RUN", "TCOP_MOCK_FAIL_ON"])
 def test_no_input_is_a_command(action: Any, tmp_path: Path, variable: str) -> None:
     """A malicious input is a value that tcop-mock rejects; no shell executes it."""
     code, output, summary = judge(action, tmp_path, **{variable: EVIL})
@@ -103,5 +122,5 @@ def test_what_is_installed_is_there(action: Any, root: Path) -> None:
     """The checkout contains the files that the installation step names."""
     script = "".join(step.get("run", "") for step in action["runs"]["steps"])
     named = re.findall(r"\$GITHUB_ACTION_PATH(?:/([\w./]+))?", script)
-    assert set(named) == {"", "requirements/run.txt"}
+    assert set(named) == {"", "requirements/action.txt"}
     assert all((root / name).exists() for name in named)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.checkout
 _PIN = re.compile(r"^([\w.-]+)==([\w.!+]+)((?: ; [^\\]+)?)(?: \\\n +--hash=sha256:[0-9a-f]{64})+$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name, least", [("run.txt", 10), ("dev.txt", 10), ("uv.txt", 0)])
+@pytest.mark.parametrize("name, least", [("run.txt", 10), ("dev.txt", 10), ("action.txt", 12), ("uv.txt", 0)])
 def test_every_pin_has_its_hashes(name: str, least: int, root: Path) -> None:
     """A pin file contains only exact versions with SHA-256 hashes, and comments; no pip options."""
     text = (root / "requirements" / name).read_text(encoding="utf-8")
@@ -27,7 +27,9 @@ def test_every_pin_has_its_hashes(name: str, least: int, root: Path) -> None:
     assert [line for line in rest if not line.lstrip().startswith("#")] == []
 
 
-@pytest.mark.parametrize("name, group", [("run.txt", "build"), ("dev.txt", "dev"), ("uv.txt", "setup")])
+@pytest.mark.parametrize(
+    "name, group", [("run.txt", "build"), ("dev.txt", "dev"), ("action.txt", "action"), ("uv.txt", "setup")]
+)
 def test_pins_serve_pyproject(name: str, group: str, root: Path) -> None:
     """Every requirement of pyproject.toml is pinned to an allowed version; ``make pins`` repairs failures."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,8 +46,9 @@ def test_pins_serve_pyproject(name: str, group: str, root: Path) -> None:
 
 
 def test_developers_run_what_users_of_the_demo_run(root: Path) -> None:
-    """The run-time dependencies have the same pins in both files."""
+    """The run-time dependencies have the same pins in all files, and those of the GitHub Action are tested."""
     assert _pins(root, "run.txt").items() <= _pins(root, "dev.txt").items()
+    assert _pins(root, "run.txt").items() <= _pins(root, "action.txt").items() <= _pins(root, "dev.txt").items()
 
 
 def _pins(root: Path, name: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import branch_coverage
 import jsonpath_rfc9535  # noqa: F401 - an inner run forgets its imports, and this one works once in a process
 import pytest
 import trustme  # noqa: F401 - as those of ours below
@@ -16,10 +17,13 @@ import tcop_mock.api
 import tcop_mock.callbacks.generator
 import tcop_mock.contract.observers
 import tcop_mock.contract.runner
+import tcop_mock.testing.catch
 import tcop_mock.testing.contract
+import tcop_mock.testing.factories
 import tcop_mock.testing.receiver
 import tcop_mock.testing.run
 import tcop_mock.testing.senders
+import tcop_mock.testing.target
 import tcop_mock.transport.asgi
 import tcop_mock.transport.delivery
 import tcop_mock.transport.open  # noqa: F401 - an inner run forgets its imports, unless they were there before it
@@ -46,7 +50,8 @@ def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> RunPyte
     def run(tests: str, *arguments: str, target: str = "") -> pytest.RunResult:
         _write(pytester, tests, target)
         off = [part for name in _OTHERS for part in ("-p", f"no:{name}")]
-        return pytester.runpytest_inprocess(*off, "--strict-markers", "-W", "error", *arguments)
+        warnings = ("-W", "error", "-W", "ignore:Module already imported so cannot be rewritten")
+        return pytester.runpytest_inprocess(*off, "--strict-markers", *warnings, *arguments)
 
     return run
 
@@ -61,10 +66,12 @@ def outer(pytester: pytest.Pytester) -> RunPytestProcess:
         _write(pytester, tests, target)
         off = [part for name in _OTHERS if name not in beside for part in ("-p", f"no:{name}")]
         folders = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        if measured := branch_coverage.command_environment():
+            off.append("--assert=plain")  # pytest would import our modules itself, and they would not be measured
         return subprocess.run(  # noqa: S603 - it is ours
             [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
             cwd=pytester.path,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | measured,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -159,7 +159,7 @@ def test_the_plugin_can_be_left_out(inner: RunPytest) -> None:
 
 
 def test_help_shows_options_fixtures_and_marks(inner: RunPytest) -> None:
-    """The help of pytest tells each option, fixture and mark."""
+    """The help of pytest names each option, fixture and mark."""
     options = str(inner("", "--help").stdout)
     assert "--tcop-target=URL|MODULE:APP" in options
     assert "tcop_allow_host (linelist)" in options

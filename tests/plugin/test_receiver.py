@@ -67,7 +67,7 @@ def test_waits(tcop_receiver):
 
 
 def test_a_wait_in_vain_says_what_has_come(inner: RunPytest) -> None:
-    """The failure tells what was waited for and what came instead: bounded, inert, without a secret."""
+    """The failure says what was waited for and what came instead: bounded, inert, without a secret."""
     said = str(
         suite(
             inner,

@@ -178,7 +178,7 @@ def test_a_port_that_is_taken_is_reported(make: Callable[..., ReceiverProcess]) 
         ("sh -c 'kill -SEGV $$'", "was ended by SIGSEGV before it listened at {}"),
         ("sh -c 'kill -40 $$'", "was ended by signal 40 before it listened at {}"),
         ("true", "ended with code 0 before it listened at {}"),
-        (r"sh -c 'printf \\377\\000; exit 1'", "ended with code 1 before it listened at {}; its last output: �\0"),
+        (r"sh -c 'printf \\377\\000; exit 1'", "ended with code 1 before it listened at {}; its last output: ��"),
     ],
 )
 def test_a_receiver_that_ends_at_once_is_reported(

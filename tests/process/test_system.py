@@ -1,4 +1,4 @@
-"""What Linux tells about processes."""
+"""Sizes and open files of processes, as Linux reports them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_our_own_socket_is_found() -> None:
 
 
 def fake_size(proc: Path, pid: int, status: str, maps: str = "") -> None:
-    """Write what tells the size of a process into a folder like ``/proc``."""
+    """Write the size of a process into a folder like ``/proc``."""
     fake_process(proc, pid, b"", "/dev/null", "socket:[1]")
     folder = proc / str(pid)
     (folder / "status").write_text(f"Name:\tx\nState:\tS (sleeping)\n{status}")
@@ -71,7 +71,7 @@ def fake_size(proc: Path, pid: int, status: str, maps: str = "") -> None:
 
 
 def test_the_size_of_processes_is_added_up(tmp_path: Path) -> None:
-    """Memory of files does not count where the system tells it apart; a process that is gone has no size."""
+    """Memory of files does not count where the system reports it separately; a process that is gone has no size."""
     fake_size(tmp_path, 1, "VmRSS:\t 9 kB\nRssAnon:\t 2 kB\n")
     fake_size(tmp_path, 2, "VmRSS:\t 3 kB\n", "7f00 r-xp /opt/jdk/lib/server/libjvm.so\n")
     fake_size(tmp_path, 3, "")

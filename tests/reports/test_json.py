@@ -118,6 +118,7 @@ def test_a_verdict_as_json() -> None:
                         "detail": FINDING.detail,
                         "shape": "cvm/basic-monitoring",
                         "evidence": FINDING.evidence,
+                        "fix": {"clause": "TCM302", "text": FAILED.clause.fix},
                         "reproduce": {"curl": CURL, "cli": CLI, "replay": None, "pytest": None, "requests": []},
                         "fingerprint": fingerprint("TCM302", FINDING.title),
                         "known": None,
@@ -275,6 +276,9 @@ def test_a_shape_as_json() -> None:
         "aliases": {},
         "optional": [],
         "retired": None,
+        "extra": None,
+        "in_object_info": False,
+        "alert": {},
         "observed": {"dimensions": {"deviceName": "{name}"}, "show_name_suffix": " ", "additional_msg": []},
         "cloudevents": None,
         "sample": {

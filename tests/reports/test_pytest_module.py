@@ -61,7 +61,7 @@ def run(module: str, folder: Path, url: str) -> tuple[int, str]:
     """Run a module in a pytest of its own that knows nothing of ours."""
     file = folder / "test_findings.py"
     file.write_text(module, encoding="utf-8")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run(  # noqa: S603 - it is ours
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(file)],
         cwd=folder,

@@ -186,6 +186,14 @@ def test_a_clause_is_explained_once() -> None:
     assert "FAIL TCM302 recover-time-zero [must]: other cause\n  where:  " in text
 
 
+def test_the_fix_of_another_clause_names_it() -> None:
+    """A late answer is fixed as TCM102 says, wherever it was met."""
+    other = next(clause for clause in load_clauses() if clause.code == "TCM102")
+    text = screen(make_verdict(replace(FAILED, findings=(replace(FINDING, fix_clause=other),))))
+    assert f"TCM102 ack-within-deadline: {other.fix[:20]}" in text
+    assert FAILED.clause.fix not in text
+
+
 def test_the_exception_of_an_app_is_shown() -> None:
     """In a line; a receiver without a traceback has none."""
     raised = "KeyError: 'region' (receive, line 6 of app.py)"

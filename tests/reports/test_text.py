@@ -29,7 +29,7 @@ from tcop_mock.domain.contract import Level, MissingPrerequisite, Prerequisite
 from tcop_mock.domain.verdict import ClauseResult, ClauseStarted, ClauseStatus, Reproduction, RunFinished
 from tcop_mock.reports.console import PlainConsole, render_text
 from tcop_mock.reports.console_formatters import ConsoleFormatter
-from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER
+from tcop_mock.reports.findings import CLI_HEADING, CURL_HEADING, END_MARKER, fix_text
 from tcop_mock.reports.formats import render
 from tcop_mock.reports.text import display_width, overall_sentence
 
@@ -334,3 +334,18 @@ def test_a_file_has_the_report_of_the_console() -> None:
     of = make_verdict(PASSED, FAILED, *SKIPPED)
     whole, heard = render_text(of), rendered(of)
     assert sorted(whole.splitlines()) == sorted(heard.splitlines())
+
+
+def test_the_fix_is_that_of_the_cause() -> None:
+    """Each report names the clause whose fix ends a finding, and has no other fix."""
+    other = make_clause("TCM102", "ack-within-deadline")
+    verdict = make_verdict(
+        replace(FAILED, findings=(replace(FINDING, fix_clause=replace(other, fix="Answer first.")),))
+    )
+    for report in ("text", "markdown", "html"):
+        text = render_text(verdict) if report == "text" else render(report, verdict, fail_on=Level.MUST).decode()
+        assert "TCM102 ack-within-deadline" in text
+        assert "Answer first." in text
+        assert FAILED.clause.fix not in text
+    assert fix_text(verdict.results[0]) == "Fix of TCM102 ack-within-deadline: Answer first."
+    assert fix_text(FAILED) == FAILED.clause.fix

@@ -186,6 +186,40 @@ def test_a_client_that_does_not_trust_us_is_named(authority: CertificateAuthorit
     ]
 
 
+def test_a_client_that_is_ended_in_the_handshake_is_not_blamed(authority: CertificateAuthority, tmp_path: Path) -> None:
+    """As a receiver that the run kills, after it has accepted the certificate."""
+    files = authority.write_files(tmp_path)
+
+    async def talk(client: Client, proxy: Any) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        with contextlib.closing(writer):
+            await Client(reader, writer).start_tls(files.certificate, WECOM_HOST)
+        await client.send(f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\n\r\n".encode())
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=WECOM_HOST)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.do_handshake()
+        client.writer.write(outgoing.read())
+        await client.reader.read(1)
+        client.writer.write_eof()
+        await client.reader.read()
+
+    _, recorder, log = run(talk, authority=authority)
+    assert (recorder.messages, log.hints()) == ([], [])
+
+
+def test_a_client_that_trusts_nobody_is_refused_where_nothing_is_caught(authority: CertificateAuthority) -> None:
+    """The flag is what helps, not the certificate."""
+
+    async def talk(client: Client, _proxy: Any) -> None:
+        with pytest.raises(ssl.SSLError):
+            await client.start_tls(None, "api.example.com")
+        await asyncio.sleep(0.01)
+
+    _, _, log = run(talk, authority=authority)
+    assert log.hints() == ["1 call to api.example.com was refused: --catch-host api.example.com=json answers"]
+
+
 @pytest.mark.parametrize("name", ["alert_sink", "-a", f"{'a' * 64}.example"])
 def test_a_name_that_is_no_domain_name_gets_a_certificate(
     name: str, authority: CertificateAuthority, tmp_path: Path

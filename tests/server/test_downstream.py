@@ -11,6 +11,7 @@ import pytest
 from tcop_mock.domain.delivery import Attempt, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.server.downstream import (
+    DOWNSTREAM_FAULTS,
     DownstreamRecorder,
     ReceivedMessage,
     delay,
@@ -174,3 +175,18 @@ def test_the_number_of_messages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_message_that_is_not_an_event_has_no_key() -> None:
     """PagerDuty's stub may receive anything."""
     assert ReceivedMessage("pagerduty", "[]", [], is_accepted=False, note="x").effect.dedup_key == ""
+
+
+def test_a_fault_that_is_met_in_another_thread_wakes_who_waits() -> None:
+    """The stubs of an app in this process have a loop of their own; outside of a loop there is nobody to wake."""
+    recorder = DownstreamRecorder()
+    message = ReceivedRequest("POST", "/json/x", (), b'{"text": "ins-1"}', 0.0)
+
+    async def wait() -> None:
+        with recorder.inject_fault({"ins-1"}, DOWNSTREAM_FAULTS["refuses"]) as fault:
+            await asyncio.gather(asyncio.to_thread(asyncio.run, recorder.answer(message)), fault.triggered.wait())
+
+    asyncio.run(wait())
+    with recorder.inject_fault({"ins-1"}, DOWNSTREAM_FAULTS["refuses"]) as fault:
+        reply = asyncio.run(recorder.answer(message))
+    assert (reply.status, fault.triggered.is_set()) == (503, True)

@@ -23,10 +23,10 @@ from tcop_mock.console.delivery import CallbackSender, TargetSetting
 from tcop_mock.console.storm import Storm
 from tcop_mock.domain.target import Target
 from tcop_mock.server.http_server import HttpServer
-from tcop_mock.server.messages import ReceivedRequest, Reply
+from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable
 
 PORT = 8765
 CVM = "cvm/basic-monitoring"
@@ -93,9 +93,9 @@ def new_app(target: str = "", **options: Any) -> ConsoleApp:
         check=ContractCheck(setting, conversation, _catalog),
         storm=Storm(setting, conversation, commands),
         commands=commands,
-        receiver_url="http://127.0.0.1:9000",
         profile="2023",
         seed=7,
+        receiver_url="http://127.0.0.1:9000",
     )
 
 
@@ -109,13 +109,11 @@ def client_of(app: ConsoleApp, **headers: str) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def open_page(
-    reply: Reply | Callable[[ReceivedRequest], Reply] = ACCEPTED, *, userinfo: str = "", **options: Any
-) -> AsyncGenerator[Page]:
+async def open_page(reply: Reply | Handler = ACCEPTED, *, userinfo: str = "", **options: Any) -> AsyncGenerator[Page]:
     """Open a page whose target is a receiver on a loopback port."""
     requests: list[ReceivedRequest] = []
 
-    def answer(request: ReceivedRequest) -> Reply:
+    def answer(request: ReceivedRequest) -> Reply | Awaitable[Reply]:
         requests.append(request)
         return reply if isinstance(reply, Reply) else reply(request)
 

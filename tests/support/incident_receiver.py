@@ -266,7 +266,7 @@ class IncidentReceiver:
         is_without_time = time_of(alarm, "recoverTime") in _NO_TIMES
         if self.bug == "ignores-resolves" or (self.bug == "wants-a-recover-time" and is_without_time):
             return False
-        if self.bug == "tells-each-resolve":
+        if self.bug == "forwards-each-resolve":
             self.incidents.pop(key, None)
             return True
         if self.bug != "forgets-resolves":

@@ -103,7 +103,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM528-writes-what-it-rejects": partial(IncidentReceiver, "writes-what-it-rejects"),
     "TCM529-opens-an-incident": partial(IncidentReceiver, "opens-on-verification"),
     "TCM529-sends-a-message": partial(WECOM_RECEIVER, "forwards-the-verification"),
-    "TCM530-tells-each-resolve": partial(WECOM_RECEIVER, "tells-each-resolve"),
+    "TCM530-forwards-each-resolve": partial(WECOM_RECEIVER, "forwards-each-resolve"),
     "TCM531-remembers-for-5-s": partial(IncidentReceiver, "remembers-for-5-s"),
     "TCM531-remembers-ten": partial(IncidentReceiver, "remembers-ten"),
     "TCM532-reads-latin-1": partial(WECOM_RECEIVER, "reads-latin-1"),

@@ -209,7 +209,8 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
     "TCM307-knows-no-events": rejecting(lambda alarm: value_at(alarm, "alarmType") == "event"),
     "TCM308-knows-two-types": rejecting(lambda alarm: value_at(alarm, "alarmType") not in ("metric", "event", MISSING)),
     "TCM320-wants-dimensions": rejecting(lambda alarm: value_at(alarm, DIMENSIONS) is MISSING),
-    "TCM320-knows-no-levels": rejecting(lambda alarm: value_at(alarm, "alarmLevel") == "Serious"),
+    "TCM320-breaks-on-callbacks-of-cls": rejecting(lambda alarm: "LogsetID" in alarm),
+    "TCM304-knows-no-levels": rejecting(lambda alarm: value_at(alarm, "alarmLevel") == "Serious"),
     "TCM309-reads-ascii": with_changed_reply(
         lambda request, reply: (
             INTERNAL_ERROR if reply.status == 200 and not request.body.removeprefix(codecs.BOM_UTF8).isascii() else None

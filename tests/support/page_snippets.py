@@ -127,8 +127,8 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment with our commands first in PATH, without a target, coverage and other plugins."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTEST"))}
+    """Return an environment with our commands first in PATH, without a target and other plugins."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     scripts = str(Path(sys.executable).parent)
     return environment | {
         "PATH": f"{scripts}{os.pathsep}{environment['PATH']}",

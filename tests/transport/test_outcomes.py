@@ -338,6 +338,21 @@ def test_the_next_address_is_tried(serve: Serve, post: PostOnce) -> None:
     assert post("http://callback.test", resolve=resolve).outcome is Outcome.ACKED
 
 
+def test_a_look_up_has_its_own_time(serve: Serve) -> None:
+    """A name is looked up before the connection; an address needs no look-up."""
+    server = serve(lambda peer: peer.answer(OK))
+
+    def resolve(*_: object, **options: Any) -> Any:
+        return socket.getaddrinfo("127.0.0.1", server.port, **options)
+
+    async def send(url: str) -> Attempt:
+        return await HttpTransport(Target.parse(url), resolve=resolve)(OutgoingRequest(b"{}"), deadline_s=20)
+
+    named = asyncio.run(send("http://callback.test"))
+    assert named.started_s <= (named.resolved_s or -1) <= (named.connected_s or -1)
+    assert asyncio.run(send(server.url)).resolved_s is None
+
+
 def test_a_connection_that_met_itself_is_a_refusal(post: PostOnce, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens at a port that the system hands out, and it hands that one out: TCP connects it with itself."""
     mirror = socket.socket()

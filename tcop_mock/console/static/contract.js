@@ -8,11 +8,12 @@ import { t } from "./i18n.js";
 
 let failOn = "must";
 let globs = "";
+let effects = true;
 let wait = 0;
 
 async function start_() {
   const clauses = globs.split(",").map((one) => one.trim()).filter(Boolean);
-  await tryTo(() => change("/api/check", { clauses, fail_on: failOn, seed: Math.floor(Math.random() * 2 ** 32) }));
+  await tryTo(() => change("/api/check", { clauses, effects, fail_on: failOn, seed: Math.floor(Math.random() * 2 ** 32) }));
 }
 
 async function again(code, finding) {
@@ -24,6 +25,7 @@ function toolbar(check) {
   return h("form", { class_: "toolbar", onsubmit: (event) => { event.preventDefault(); if (!check.running) start_(); } },
     h("label", { class_: "field wide" }, h("span", {}, t("clauses")), h("input", { id: "clauses", type: "text", value: globs, placeholder: `${t("allClauses")}: TCM3*, recover-*`, spellcheck: "false", oninput: (event) => { globs = event.target.value; } })),
     h("label", { class_: "field" }, h("span", {}, t("failOn")), h("select", { onchange: (event) => { failOn = event.target.value; } }, ["must", "should", "may"].map((one) => option(one, one, failOn)))),
+    h("label", { class_: "check", title: t("effectsNote") }, h("input", { id: "effects", type: "checkbox", checked: effects, onchange: (event) => { effects = event.target.checked; } }), t("effects")),
     check.running
       ? h("button", { type: "button", id: "stop-check", class_: "danger", onclick: () => tryTo(() => change("/api/check/stop")) }, t("stop"))
       : h("button", { type: "submit", id: "start-check", class_: "primary" }, t("start")),
@@ -39,7 +41,7 @@ function finding(one, clause, index) {
 
 function card(clause) {
   return h("article", { class_: "card finding-card", id: clause.code },
-    h("h3", {}, `${clause.code} ${clause.slug}`, h("span", { class_: "chip" }, clause.level), h("span", { class_: `chip ${clause.result}` }, clause.result)),
+    h("h3", {}, `${clause.code} ${clause.slug}`, h("span", { class_: "chip" }, clause.level), h("span", { class_: `chip ${clause.result}` }, t(clause.result))),
     h("p", {}, clause.requirement),
     h("dl", { class_: "facts" }, ["why", "fix", "source"].flatMap((name) => [h("dt", {}, t(name)), h("dd", {}, clause[name])])),
     clause.findings.map((one, index) => finding(one, clause, index)));
@@ -47,7 +49,7 @@ function card(clause) {
 
 function cell(clause) {
   return h("div", { class_: `clause ${clause.result}`, title: clause.reason || clause.requirement, id: `cell-${clause.code}` },
-    h("code", {}, clause.code), h("span", { class_: "name" }, clause.slug.replaceAll("-", " ")), h("span", { class_: `chip ${clause.result}` }, clause.result));
+    h("code", {}, clause.code), h("span", { class_: "name" }, clause.slug.replaceAll("-", " ")), h("span", { class_: `chip ${clause.result}` }, t(clause.result)));
 }
 
 function draw() {

@@ -37,13 +37,23 @@ function bodyTab(one) {
 function bar(one) {
   if (one.duration === null) return null;
   const at = (value) => `${Math.min(1, value / SCALE_S) * 100}%`;
+  const resolved = one.resolved || 0;
   const connected = one.connected || 0;
   const first = one.first_byte === null ? one.duration : one.first_byte;
   const width = (from, to) => `${(Math.min(1, to / SCALE_S) - Math.min(1, from / SCALE_S)) * 100}%`;
   return h("div", { class_: `timeline ${tone(one)}`, "aria-hidden": "true" },
-    h("i", { class_: "connect", at: { left: "0", width: width(0, connected) } }),
+    resolved ? h("i", { class_: "resolve", at: { left: "0", width: width(0, resolved) } }) : null,
+    h("i", { class_: "connect", at: { left: at(resolved), width: width(resolved, connected) } }),
     h("i", { class_: "wait", at: { left: at(connected), width: width(connected, first) } }),
     h("i", { class_: "read", at: { left: at(first), width: width(first, one.duration) } }), h("b"), h("em", {}, `${LIMIT_S} s`));
+}
+
+// Times since the start of the attempt; "–" is a step that it did not need, such as DNS for an address, or did not reach.
+function timings(one, answer) {
+  if (answer.duration === null) return null;
+  const steps = [["end", answer.duration]];
+  if (one.direction === "out") steps.unshift(["dns", answer.resolved], ["connect", answer.connected], ["firstByte", answer.first_byte]);
+  return h("dl", { class_: "steps" }, steps.map(([name, value]) => h("div", {}, h("dt", {}, t(name)), h("dd", {}, seconds(value)))));
 }
 
 const headerList = (rows) => (rows.length
@@ -56,8 +66,7 @@ function answerTab(one) {
     h("div", { class_: "actions" }, h("strong", {}, `${index + 1}`), h("span", { class_: `chip ${tone(answer)}` }, outcomeText(answer)),
       h("span", { class_: "sub" }, clockTime(answer.at, true)), one.fault && h("span", { class_: "chip slow" }, one.fault)),
     answer.detail && h("p", {}, answer.detail), bar(answer),
-    h("dl", { class_: "facts" }, [["connect", answer.connected], ["firstByte", answer.first_byte], ["end", answer.duration]]
-      .filter(([, value]) => value !== null).flatMap(([name, value]) => [h("dt", {}, t(name)), h("dd", {}, seconds(value))])),
+    timings(one, answer),
     headerList(answer.headers),
     answer.body.length ? codeBlock(answer.body.join("\n")) : h("p", { class_: "sub" }, t("emptyBody"))));
 }

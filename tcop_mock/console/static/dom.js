@@ -50,7 +50,7 @@ export function clockTime(unix, withMillis) {
 // "slow" is an answer over the 5 s line, "bad" one that TCOP counts as failed.
 export const LIMIT_S = 5;
 export function tone(one) {
-  if (one.pending && !one.outcome) return "pending";
+  if (!one.outcome) return "pending";
   if (one.outcome === "acked") return one.duration > LIMIT_S ? "slow" : "acked";
   return one.outcome === "timed_out" ? "slow" : "bad";
 }

@@ -13,13 +13,13 @@ import * as stream from "./stream.js";
 
 const VIEWS = ["stream", "send", "contract", "storm", "share"];
 
-function view() {
+function view(isFirst) {
   const name = VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "stream";
   for (const one of VIEWS) $(`view-${one}`).hidden = one !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
-  if (name === "stream") { stream.refresh(); $("list").focus({ preventScroll: true }); }
+  if (name === "stream") { stream.refresh(); if (!isFirst) $("list").focus({ preventScroll: true }); }
 }
 
 function link(isLive) {
@@ -50,13 +50,13 @@ async function main() {
   $("target").addEventListener("focus", () => $("target").select());
   $("language").addEventListener("click", () => { switchLanguage(); label(); link($("link").classList.contains("live")); emit("language"); });
   document.addEventListener("keydown", (event) => { if (!$("view-stream").hidden) stream.keyboard(event); });
-  addEventListener("hashchange", view);
+  addEventListener("hashchange", () => view(false));
   state.catalog = await read("/api/catalog");
   stream.start();
   detail.start();
   await connect();
   for (const one of [send, contract, storm, share]) one.start();
-  view();
+  view(true);
 }
 
 main().catch((error) => tell(error.message));

@@ -6,6 +6,7 @@ const listeners = new Map();
 
 export const state = {
   target: "", receiver: "", profile: "", seed: 0, catalog: null, check: null, storm: null, exchanges: new Map(), alarms: new Map(),
+  shapes: new Set(),
 };
 
 export function on(name, listener) {
@@ -20,6 +21,7 @@ export function emit(name, value) {
 function place(exchange) {
   const old = state.exchanges.get(exchange.id);
   state.exchanges.set(exchange.id, exchange);
+  if (exchange.shape) state.shapes.add(exchange.shape);
   let alarm = state.alarms.get(exchange.alarm);
   if (!alarm) {
     alarm = { key: exchange.alarm, ids: [], title: exchange.title, subtitle: exchange.subtitle, last: 0 };
@@ -64,6 +66,7 @@ async function load() {
   Object.assign(state, rest);
   state.exchanges = new Map();
   state.alarms = new Map();
+  state.shapes = new Set();
   exchanges.forEach(place);
   return found.event;
 }

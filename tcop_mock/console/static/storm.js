@@ -33,8 +33,16 @@ async function begin() {
 
 const tile = (value, label) => h("div", { class_: "tile" }, h("b", {}, value), h("span", {}, label));
 
-function chart(title, points, series, unit, line, least = line ? 0.001 : 1) {
-  const high = Math.max(line && series.some(([, pick]) => points.some((one) => pick(one) > line / 3)) ? line * 1.1 : 0, ...points.flatMap((one) => series.map(([, pick]) => pick(one))), least) * 1.08;
+// The next round number, so that grid lines have round labels; counts have no halves.
+function round(value, isCount) {
+  const size = 10 ** Math.floor(Math.log10(value));
+  const top = [1, 2, 5, 10].map((one) => one * size).find((one) => one >= value * 0.999);
+  return isCount ? Math.max(2, top) : top;
+}
+
+function chart(title, points, series, unit, line) {
+  const most = points.reduce((found, one) => Math.max(found, ...series.map(([, pick]) => pick(one))), line ? 0.001 : 1);
+  const high = round(line && most > line / 3 ? Math.max(most, line * 1.1) : most, !line);
   const x = (index) => LEFT + (points.length < 2 ? 0 : (index / (points.length - 1)) * (WIDTH - LEFT - 6));
   const y = (value) => HEIGHT - BOTTOM - (value / high) * (HEIGHT - TOP - BOTTOM);
   const grid = [0, 0.5, 1].map((at) => [svg("line", { class_: "grid", x1: LEFT, x2: WIDTH - 6, y1: y(at * high), y2: y(at * high) }),
@@ -52,7 +60,7 @@ function draw() {
   const points = storm.points;
   const last = points.at(-1);
   const perSecond = (value, span) => (span ? value / span : value);
-  const whole = (value) => (value >= 10 ? value.toFixed(0) : value.toFixed(1));
+  const whole = (value) => (value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1));
   const summary = storm.summary;
   const tiles = last ? [tile(whole(perSecond(last.acked + last.failed, last.span)), t("rate")), tile(last.in_flight, t("inFlight")), tile(seconds(last.p50), t("p50")), tile(seconds(last.p99), t("p99")), tile(last.total, t("attempts")),
     ...(summary ? [tile(summary.amplification.toFixed(2), t("amplification")), tile(summary.lost, t("lost")), tile(summary.over_limit, t("over5"))] : [])] : [];

@@ -11,6 +11,8 @@ let rows = [];
 let selected = null;
 let drawn = new Map();
 let wait = 0;
+let frame = null;
+let isStale = true; // scrolling needs no new order, filter or time axis
 
 const list = $("list");
 const spacer = h("div", { class_: "spacer" });
@@ -61,7 +63,8 @@ function bounds() {
 
 function axis({ low, span }) {
   const count = Math.max(2, Math.min(6, Math.floor($("axis").clientWidth / 90)));
-  replace($("axis"), Array.from({ length: count }, (_, index) => index / (count - 1)).map((at) => h("span", { at: { left: `${at * 100}%` } }, clockTime(low + at * span))));
+  const text = (time) => (span / (count - 1) < 2 ? clockTime(time, true).slice(0, -2) : clockTime(time)); // tenths, so that labels differ
+  replace($("axis"), Array.from({ length: count }, (_, index) => index / (count - 1)).map((at) => h("span", { at: { left: `${at * 100}%` } }, text(low + at * span))));
 }
 
 function marks(exchange, { low, span }) {
@@ -82,7 +85,7 @@ function rowText(alarm, last, slowest) {
 
 export function outcomeText(one) {
   if (!one.outcome) return t("pending");
-  const words = one.outcome === "acked" ? t("acked") : one.outcome.replaceAll("_", " ");
+  const words = t(one.outcome);
   return one.status ? `${words} ${one.status}` : words;
 }
 
@@ -124,9 +127,13 @@ function row(alarm, index, frame, height) {
 function draw() {
   wait = 0;
   list.parentElement.classList.toggle("narrow", list.clientWidth < NARROW);
-  rows = filtered();
-  const frame = bounds();
-  axis(frame);
+  if (isStale) {
+    options();
+    rows = filtered();
+    frame = bounds();
+    axis(frame);
+    isStale = false;
+  }
   const height = rowHeight();
   spacer.style.height = `${rows.length * height}px`;
   const first = Math.max(0, Math.floor(list.scrollTop / height) - 4);
@@ -146,12 +153,18 @@ function empty() {
     replace(box, h("strong", {}, t("nothingMatches")), h("div", { class_: "actions" }, h("button", { type: "button", onclick: clear }, t("clearFilter"))));
     return;
   }
-  replace(box, h("strong", {}, t("emptyTitle")), h("p", {}, t("emptyText"), " ", h("code", {}, state.receiver)),
+  replace(box, h("strong", {}, t("emptyTitle")),
+    state.receiver ? h("p", {}, t("emptyText"), " ", h("code", {}, state.receiver)) : h("p", {}, t("emptyRun")),
     h("div", { class_: "actions" }, h("button", { type: "button", class_: "primary", onclick: () => { location.hash = "#send"; } }, t("emptySend"))));
 }
 
-export function refresh() {
+function redraw() {
   if (!wait) wait = requestAnimationFrame(draw);
+}
+
+export function refresh() {
+  isStale = true;
+  redraw();
 }
 
 function clear() {
@@ -160,7 +173,7 @@ function clear() {
 }
 
 function options() {
-  const shapes = new Set([...state.exchanges.values()].map((one) => one.shape).filter(Boolean));
+  const { shapes } = state;
   const chosen = (id) => $(id).value;
   const shapeNow = chosen("filter-shape");
   const shapeBox = $("filter-shape");
@@ -188,7 +201,7 @@ export function select(key) {
     if (index * height < list.scrollTop) list.scrollTop = index * height;
     if ((index + 1) * height > list.scrollTop + list.clientHeight) list.scrollTop = (index + 1) * height - list.clientHeight;
   }
-  refresh();
+  redraw();
 }
 
 function move(step) {
@@ -230,11 +243,11 @@ export function start() {
   fixedOptions();
   for (const name of ["filter-text", "filter-shape", "filter-state", "filter-outcome", "span"]) $(name).addEventListener("input", () => { list.scrollTop = 0; refresh(); });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
-  list.addEventListener("scroll", refresh, { passive: true });
+  list.addEventListener("scroll", redraw, { passive: true });
   new ResizeObserver(refresh).observe(list);
-  on("exchange", () => { options(); refresh(); });
-  on("exchanges", () => { options(); refresh(); });
-  on("language", () => { fixedOptions(); options(); refresh(); });
+  on("exchange", refresh);
+  on("exchanges", refresh);
+  on("language", () => { fixedOptions(); refresh(); });
   on("opened", (exchange) => { if (selected !== exchange.alarm) select(exchange.alarm); });
 }
 
