@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from receiver_factories import in_thread, server_factory
 from scripted_server import Peer, ScriptedServer
 
@@ -24,7 +26,6 @@ from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from commands import RunCommand
 
@@ -116,6 +117,16 @@ def test_a_file_that_cannot_be_used_is_told(
     """With the option, the file and what to do; nothing is sent."""
     with pytest.raises(UsageError, match=message):
         read_connection(_options(**{option: pem.get(name, str(tmp_path / "missing.pem"))}))
+
+
+def test_a_key_with_a_password_is_told(pem: dict[str, str], tmp_path: Path) -> None:
+    """Nobody is asked for the password on the terminal."""
+    key = serialization.load_pem_private_key(Path(pem["key"]).read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    with pytest.raises(UsageError, match=r"--cert .*cert.pem' cannot be used: .*; write PEM, and a key without a pass"):
+        read_connection(_options(cert=pem["cert"], key=str(locked)))
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -145,6 +145,11 @@ def test_a_callback_is_a_request_of_any_client() -> None:
     assert "Authorization" not in sent[1].headers
 
 
+def test_a_url_without_credentials_has_no_authorization() -> None:
+    """Only what the URL says is sent."""
+    assert _callback().request("http://127.0.0.1/alarm").headers == {"Content-Type": "application/json"}
+
+
 def test_a_wrong_url_of_a_request_is_refused() -> None:
     """In the words of every target."""
     with pytest.raises(UsageError, match="is not a usable target"):
