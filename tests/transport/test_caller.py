@@ -282,11 +282,10 @@ def test_an_interrupt_that_comes_too_late_is_waited_for() -> None:
     waiting._is_interrupted = True
     done: Any = Future()
     done.set_result(None)
-    main_thread = threading.main_thread().ident or 0
-    timer = threading.Timer(0.02, lambda: signal.pthread_kill(main_thread, signal.SIGINT))
-    timer.start()
-    waiting.serve(done)
-    timer.join()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caller_module.time, "sleep", lambda _: signal.raise_signal(signal.SIGINT))
+        waiting.serve(done)
+    assert waiting._left.is_set()
 
 
 def test_ctrl_c_while_an_app_runs_ends_the_run() -> None:
