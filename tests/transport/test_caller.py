@@ -283,7 +283,7 @@ def test_an_interrupt_that_comes_too_late_is_waited_for() -> None:
     done: Any = Future()
     done.set_result(None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(caller_module.time, "sleep", lambda _: signal.raise_signal(signal.SIGINT))
+        patch.setattr(time, "sleep", lambda _: signal.raise_signal(signal.SIGINT))
         waiting.serve(done)
     assert waiting._left.is_set()
 

@@ -376,6 +376,8 @@ def test_a_connection_that_met_itself_is_a_refusal(post: PostOnce, monkeypatch: 
 def test_a_kept_connection_is_read_before_it_is_reused(afterwards: str, stale_bytes: int, connections: int) -> None:
     """Bytes behind a response are counted by the next attempt; a closed connection is replaced by a new one."""
     closed: list[asyncio.Event] = []
+    is_next_sent = asyncio.Event()
+    """Set when the server has sent what comes behind the first response."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         closed.append(asyncio.Event())
@@ -383,6 +385,7 @@ def test_a_kept_connection_is_read_before_it_is_reused(afterwards: str, stale_by
         with contextlib.suppress(OSError):
             await answer(reader, writer)
         writer.transport.abort() if afterwards == "reset" else writer.close()
+        is_next_sent.set()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
         is_closed.set()
@@ -394,6 +397,8 @@ def test_a_kept_connection_is_read_before_it_is_reused(afterwards: str, stale_by
                 await writer.drain()
                 await asyncio.sleep(0.005)  # so that it comes behind what is read with the response
                 writer.write(b"more")
+            if afterwards in {"more", "nothing"}:
+                is_next_sent.set()
             if afterwards == "close":
                 break
             if afterwards == "reset":
@@ -407,6 +412,7 @@ def test_a_kept_connection_is_read_before_it_is_reused(afterwards: str, stale_by
             host, port = server.sockets[0].getsockname()
             transport = HttpTransport(Target.parse(f"http://{host}:{port}/"))
             await transport(OutgoingRequest(b"{}", keep_alive=True, connection_name="a"), deadline_s=5.0)
+            await is_next_sent.wait()
             attempt = await transport(
                 OutgoingRequest(b"{}", reuse_connection=True, connection_name="a"), deadline_s=5.0
             )
