@@ -47,7 +47,9 @@ def test_shapes_come_by_weight() -> None:
 
 def test_without_a_mix_every_shape_comes() -> None:
     """And a glob shares its weight among the shapes that it matches."""
-    assert {shape.id for shape, _ in weighted_shapes(CATALOG, ())} == {shape.id for shape in CATALOG}
+    assert {shape.id for shape, _ in weighted_shapes(CATALOG, ())} == {
+        shape.id for shape in CATALOG if not shape.unpublished
+    }
     shares = weighted_shapes(CATALOG, [("cvm/*", 2.0), (CDB, 1.0)])
     assert sum(weight for shape, weight in shares if shape.id.startswith("cvm/")) == pytest.approx(2.0)
     with pytest.raises(UnknownNameError):
