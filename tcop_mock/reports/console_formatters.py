@@ -46,6 +46,7 @@ class ConsoleFormatter:
         self._reported_codes: set[str] = set()
         self._total = 0
         self._finished_codes: set[str] = set()
+        self._skipped_codes: set[str] = set()
         self._running: dict[str, Clause] = {}
 
     def format_event(self, event: RunEvent, width: int) -> list[StyledLine]:
@@ -65,7 +66,7 @@ class ConsoleFormatter:
         return []
 
     def progress_line(self, event: RunEvent) -> str | None:
-        """Return the number of finished clauses and the clause that has run longest."""
+        """Return the number of finished clauses, of those that are run, and the clause that has run longest."""
         match event:
             case RunStarted(clauses=clauses):
                 self._total = len(clauses)
@@ -73,10 +74,12 @@ class ConsoleFormatter:
                 self._running[clause.code] = clause
             case ClauseFinished(result):
                 self._running.pop(result.clause.code, None)
-                self._finished_codes.add(result.clause.code)
+                is_run = result.status is not ClauseStatus.NOT_RUN
+                (self._finished_codes if is_run else self._skipped_codes).add(result.clause.code)
             case _:
                 return None
-        return text.progress_line(len(self._finished_codes), self._total, list(self._running.values()))
+        total = self._total - len(self._skipped_codes)
+        return text.progress_line(len(self._finished_codes), total, list(self._running.values()))
 
     def _clause_lines(self, result: ClauseResult, width: int) -> list[StyledLine]:
         if result.status in _GROUPED_STATUSES or result.clause.code in self._reported_codes:
