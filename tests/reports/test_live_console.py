@@ -73,7 +73,7 @@ def test_the_final_screen_is_the_plain_report() -> None:
 
 
 def test_the_progress_line_shows_running_clauses() -> None:
-    """The progress line counts the clauses that are run, and shows the one that has run longest; at the end the cursor is shown."""
+    """The progress line counts the clauses that are run, and shows the longest; at the end the cursor is shown."""
     written = rendered(Terminal(), TERM="xterm")
     assert "0/4 clauses, running: TCM101 accepts-catalogue and 3 more" in written
     assert "3/4 clauses, running: TCM515 burst-acks" in written
