@@ -37,7 +37,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 22, 24
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _CLASSES = ("a", "b", "c")
 _MAX_LABELS = 6
-_INTEGER_FROM = 1000
+_MAX_STEPS = 3
+"""How many steps an axis has at most."""
 
 
 class Curve(NamedTuple):
@@ -69,7 +70,7 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
     for power in range(low, high + 1):
         _grid_line(svg, to_point(0, 10.0**power)[1], short_time(10.0**power))
     _horizontal_line(svg, to_point(0, limit_s)[1], "limit")
-    _x_labels(svg, [(0.0, "0 s"), (last_x / 2, f"{last_x / 2:.3g} s"), (last_x, f"{last_x:.3g} s")], last_x)
+    _x_labels(svg, [(x, f"{x:.12g} s") for x in _ticks(last_x) if x <= last_x], last_x)
     for css_class, curve in zip(_CLASSES, curves, strict=False):
         for segment in _segments(curve.points):
             is_single = len(segment) == 1  # drawn as a dot: a line of length 0 with round ends
@@ -83,9 +84,10 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
 def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequence[str] = ()) -> None:
     """Add a bar chart with stacked parts. ``names`` are the legend; an empty name leaves its part out of the legend."""
     svg = _figure(parent, title)
-    highest = max((sum(bar.parts) for bar in bars), default=0.0) or 1.0
-    for fraction in (0.0, 0.5, 1.0):
-        _grid_line(svg, _TOP + _PLOT_HEIGHT * (1 - fraction), _format_number(highest * fraction))
+    ticks = _ticks(max((sum(bar.parts) for bar in bars), default=0.0) or 1.0)
+    highest = ticks[-1]
+    for value in ticks:
+        _grid_line(svg, _TOP + _PLOT_HEIGHT * (1 - value / highest), f"{value:.12g}")
     bar_spacing = _PLOT_WIDTH / max(1, len(bars))
     for number, bar in enumerate(bars):
         bottom = float(_TOP + _PLOT_HEIGHT)
@@ -106,8 +108,11 @@ def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequen
     _legend(svg, names, "bar")
 
 
-def _format_number(value: float) -> str:
-    return f"{value:,.0f}" if value >= _INTEGER_FROM else f"{value:.3g}"
+def _ticks(highest: float) -> list[float]:
+    """Return up to four round numbers from 0 on; the last one is not below ``highest``."""
+    power = 10.0 ** math.floor(math.log10(highest / _MAX_STEPS))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * _MAX_STEPS >= highest * (1 - 1e-9))
+    return [round(step * number, 12) for number in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
 def short_time(seconds: float) -> str:

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -17,7 +18,7 @@ from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import Distribution, LoadSummary, SeriesPoint
 from tcop_mock.load.slo import evaluate, parse_objectives
-from tcop_mock.reports.charts import short_time
+from tcop_mock.reports.charts import Bar, bar_chart, short_time
 from tcop_mock.reports.load_html import load_html
 from tcop_mock.reports.load_json import load_csv
 
@@ -226,3 +227,20 @@ def test_the_series_as_csv() -> None:
     assert load_csv([SeriesPoint(0.0, 1.0, 2, 2, 0, 0, 0, 0, 1 / 3, 0.5, 1e-7)]).splitlines()[1] == (
         "0.0,1.0,2,2,0,0,0,0,0.333333,0.5,0.0"
     )
+
+
+@pytest.mark.parametrize(
+    "highest, labels",
+    [
+        (520.0, ["0", "200", "400", "600"]),
+        (3.0, ["0", "1", "2", "3"]),
+        (0.3, ["0", "0.1", "0.2", "0.3"]),
+        (12_418.0, ["0", "5000", "10000", "15000"]),
+        (1e6, ["0", "500000", "1000000"]),
+    ],
+)
+def test_an_axis_has_round_numbers(highest: float, labels: list[str]) -> None:
+    """From 0 to the first step that is not below the highest bar, written as the texts of the report write numbers."""
+    page = ET.Element("section")
+    bar_chart(page, "Acks", [Bar("a", (highest,))])
+    assert [text.text for text in page.iter("text")][: len(labels)] == labels
