@@ -50,17 +50,12 @@ class EffectSnapshot:
             tokens: what is looked for.
             cache: which texts mention one of them, and which none, as far as has been looked; is added to.
         """
-
-        def is_mentioned(effect: Effect) -> bool:
+        for effect in (*self.effects, *(self.open_incidents or ()), *self.rejected):
             if effect.text not in cache:
                 cache[effect.text] = effect.mentions(tokens)
-            return cache[effect.text]
-
-        keys = self._alarm_keys(is_mentioned)
+        keys = self._alarm_keys(lambda effect: cache[effect.text])
         return self.filter(
-            lambda effect: (
-                is_mentioned(effect) or (effect.is_follow_up and (effect.recipient, effect.alarm_key) in keys)
-            )
+            lambda effect: cache[effect.text] or (effect.is_follow_up and (effect.recipient, effect.alarm_key) in keys)
         )
 
     def filter(self, is_wanted: Callable[[Effect], bool]) -> EffectSnapshot:
