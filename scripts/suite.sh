@@ -30,9 +30,11 @@ PROOF
 # Without the plugins that pytest finds by itself: it would import our package itself then, and it would not be measured.
 export BRANCH_COVERAGE="$elsewhere/.coverage"
 mkdir "$BRANCH_COVERAGE"
-"$python" -m pytest --disable-plugin-autoload -p xdist -p pytest_httpserver -m "not checkout" "$@"
+failed=0
+"$python" -m pytest --disable-plugin-autoload -p xdist -p pytest_httpserver -m "not checkout" "$@" || failed=$?
 "$python" -m slipcover --merge "$BRANCH_COVERAGE"/*.json --out "$sources/.coverage.json" \
-  --branch --skip-covered --fail-under 100
+  --branch --skip-covered --fail-under 100 || failed=$?
+((failed == 0)) || exit "$failed"
 unset BRANCH_COVERAGE
 
 cd "$sources"

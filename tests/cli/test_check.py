@@ -128,7 +128,7 @@ def test_no_auth_from_url_leaves_credentials_unjudged(
     [
         ("TCM307-knows-no-events", {"TCM101", "TCM307", "TCM317", "TCM318"}),
         ("TCM401-acknowledges-broken-json", {"TCM401"}),
-        ("TCM303-needs-region", {"TCM101", "TCM303"}),
+        ("TCM303-needs-region", {"TCM101", "TCM303", "TCM320"}),
     ],
 )
 def test_a_broken_clause_is_found(

@@ -118,6 +118,7 @@ def test_messages_go_to_the_check_that_runs() -> None:
 
     async def play() -> list[int]:
         options = {"service": "webhook", "auth": None, "faults": (), "fault_file": None, "record": None, "fsync": False}
+        options |= {"forward": None, "control_token": None}
         common = CommonOptions(quiet=True)
         receiving = ReceiveOptions(**options)  # type: ignore[arg-type]  # each has its type
         with open_listener(receiving, common, reply_to=lambda _: replies.pop()) as listener:

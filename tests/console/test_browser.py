@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import threading
 import time
@@ -236,6 +237,7 @@ def test_an_alarm_by_three_clicks_its_diff_and_another_port(browser: Browser, si
         tab.fill("#edit-path", "alarmObjInfo.dimensions.vport")
         tab.click("#edit-set")
         tab.wait_for_selector("#verdict >> text=alarmObjInfo.dimensions.vport")
+        playwright.expect(tab.locator("#body-text")).to_have_value(re.compile("8443"))
         tab.click("#send-body")
         tab.wait_for_selector("#sent >> text=#4:")
         assert json.loads(site.bodies[-1])["alarmObjInfo"]["dimensions"]["vport"] == 8443

@@ -77,7 +77,7 @@ BAD = {
     "is-mute-for-every-tenth": (every(10, HUNG), 15, {"TCM102"}),
     "is-mute-after-20": (after(20, HUNG), 15, {"TCM102"}),
     "is-mute-in-the-middle": (after(300, HUNG), 15, {"TCM102"}),
-    "hangs-after-broken-bodies": (after(480, HUNG), 20, {"TCM409"}),
+    "hangs-after-broken-bodies": (after(500, HUNG), 20, {"TCM409"}),
     "stops-accepting": (after(20, REFUSED), 2, {"TCM409"}),
     "resets-every-third": (every(3, RESET), 5, {"TCM101"}),
     "is-late-for-events": (for_events(Timing(4.9)), 15, set()),
