@@ -185,8 +185,7 @@ def test_bodies_are_grouped_by_their_keys() -> None:
     bodies = bodies_of(CVM, 2) + bodies_of(CVM, 3, Form.OBSERVED)
     for body in bodies:
         body["alarmObjInfo"]["namespace"] = "qce/cvm"
-    prometheus = {"alarmType": "prometheus", "alarmObjInfo": {}, "alarmPolicyInfo": {}}
-    groups = group_bodies([*bodies, prometheus, {"alarmStatus": "1"}])
+    groups = group_bodies([*bodies, {"content": "a template"}, {"content": "two"}])
     assert [len(group.bodies) for group in groups] == [2, 3]
     builder = DraftBuilder(CATALOG, ["cvm/cvm-device"])
     assert [builder.build(group).id for group in groups] == ["cvm/cvm-device-2", "cvm/cvm-device-3"]

@@ -163,20 +163,23 @@ def gateway() -> Iterator[tuple[str, list[str]]]:
         yield url, seen
 
 
-def test_check_sends_the_headers_and_shows_no_secret(gateway: tuple[str, list[str]], tcop: RunCommand) -> None:
+def test_check_sends_the_headers_and_shows_no_secret(
+    gateway: tuple[str, list[str]], pem: dict[str, str], tcop: RunCommand
+) -> None:
     """Each request has them; the commands that show a finding again name them, a secret one by a variable."""
     url, seen = gateway
     done = tcop(
         *("check", url, "--clauses", "TCM302", "--seed", "1", "--json", "--resolve", "example.com:80:127.0.0.1"),
-        *("--header", "X-Gateway-Token: s3cret-7Kq2", "--header", "X-Team: payments"),
+        *("--header", "X-Gateway-Token: s3cret-7Kq2", "--header", "X-Team: payments", "--cacert", pem["authority"]),
     )
     assert done.exit_code == 1
     assert set(seen) == {"s3cret-7Kq2"}
     assert "7Kq2" not in done.stdout + done.stderr
     again = json.loads(done.stdout)["clauses"][0]["findings"][0]["reproduce"]
     for command in (again["cli"], again["curl"], again["replay"]):
+        assert f" --cacert {pem['authority']} --resolve " in command
         assert """ --resolve example.com:80:127.0.0.1 --header "$HEADER" --header 'X-Team: payments'""" in command
-    assert again["curl"].startswith("curl -sS -i --resolve ")
+    assert again["curl"].startswith("curl -sS -i --cacert ")
 
 
 @pytest.mark.parametrize("arguments", [

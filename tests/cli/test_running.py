@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from tcop_mock.cli.check import _without_app
 from tcop_mock.cli.effect_options import RunOptions
 from tcop_mock.cli.running import app_calls, observed_calls, receiver_to_run, run_flags
+from tcop_mock.contract.managed_receiver import ManagedReceiver
 from tcop_mock.contract.observation import ObservationConfig
-from tcop_mock.errors import UsageError
+from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process.system import processes_with
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from commands import CommandResult, RunCommand
+
+    from tcop_mock.process.receiver_process import ReceiverProcess
 
 RECEIVER = '''\
 """A receiver on the standard library that forwards each alarm to a WeCom robot, once."""
@@ -296,3 +301,43 @@ def test_an_unsafe_target_is_refused_without_its_password() -> None:
     with pytest.raises(UsageError) as problem:
         receiver_to_run(RunOptions(run="x"), "http://u:hunter2@10.0.0.1/", wait_s=0.0)
     assert "hunter2" not in str(problem.value)
+
+
+class _Process:
+    """A receiver that is about to end."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.end = "it ended with code 9"
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def wait_if_closed(self) -> None:
+        self.calls.append("wait")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+def test_the_end_of_a_receiver_that_cannot_be_reached_is_waited_for() -> None:
+    """It may listen no more, and end a moment later: then its end is the reason."""
+    process = _Process()
+    managed = ManagedReceiver(cast("ReceiverProcess", process))
+
+    async def run() -> None:
+        async with managed.running():
+            raise TargetError("refused")
+
+    with pytest.raises(TargetError):
+        asyncio.run(run())
+    assert (process.calls, managed.end) == (["start", "wait", "stop"], process.end)
+
+
+def test_settings_may_name_the_url_of_the_receiver() -> None:
+    """Only an app is taken out of the target: its receiver has an address of its own."""
+    assert [_without_app(text) for text in ("http://127.0.0.1:8080/a", "app:app/a", "/a")] == [
+        "http://127.0.0.1:8080/a",
+        "/a",
+        "/a",
+    ]

@@ -11,6 +11,7 @@ from run_check import check_directly, failed_codes
 from timed_receivers import Timing, check_timed
 
 from tcop_mock.contract.breakdown import SentRequest, find_breakdown, is_broken, is_suspect
+from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.verdict import ClauseStatus
@@ -166,3 +167,11 @@ def test_a_busy_receiver_is_not_broken() -> None:
         True,
         False,
     ]
+
+
+def test_what_was_left_out_for_another_reason_stays_so() -> None:
+    """Only what a request of that time was left out for names the clause that reports the breakdown."""
+    breakdown = find_breakdown(sent(GOOD, ('{"b":1}', 500, 1.0, 1.1), BAD), TESTS, PLAIN)
+    assert breakdown is not None
+    outcome = ClauseOutcome(skipped=(Exclusion("x", "x: undecided (TCM101)"),))
+    assert breakdown.without_consequences(outcome, "TCM409").skipped == outcome.skipped
