@@ -29,7 +29,7 @@ def list_shapes(glob: str, common: CommonOptions) -> None:
     for shape in shapes:
         click.echo(f"{shape.id:<{width}} {_mark(shape)} {shape.kind:<{kind_width}}  {shape.title.en}")
     marks = [_mark(shape) for shape in shapes]
-    notes = [f"; {mark} = {told}: {marks.count(mark)}" for mark, told in _MARKS.items() if mark in marks]
+    notes = [f"; {mark} = {meaning}: {marks.count(mark)}" for mark, meaning in _MARKS.items() if mark in marks]
     common.info(f"{len(shapes)} shapes{''.join(notes)}")
 
 

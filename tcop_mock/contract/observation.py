@@ -73,7 +73,7 @@ class Closable(Protocol):
 
 
 class MissingCalls(Protocol):
-    """Says why the downstream services may have got nothing."""
+    """Gives the reasons why the downstream services received nothing."""
 
     @property
     def is_any_taken(self) -> bool:
@@ -114,7 +114,8 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
-        calls: says why the downstream services may have got nothing, such as the log of a proxy. Then that is no error.
+        calls: gives the reasons why the downstream services received nothing, such as the log of a proxy. With it, that
+            is no error.
         first_call_s: how long the first of these calls may take, where nobody said that there are any; ``None``: as
             long as an effect.
         lifetime: returns what has to run during the check besides the stub services, such as the receiver.
@@ -360,7 +361,7 @@ class EffectObservation:
         return None
 
     def _no_caught_call(self) -> MissingPrerequisite | None:
-        """Return what is missing where it is no error that the stub services got nothing, and they did not."""
+        """Return the missing prerequisite if the stub services received nothing and that is no error."""
         if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
             return None
         return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))

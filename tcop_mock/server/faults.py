@@ -359,7 +359,7 @@ class FaultyHttpServer(HttpServer):
         on_done: called for each request after its reply was written or the connection was closed.
         commit: called for a batch of requests before their replies are sent; an ``OSError`` closes their connections.
         on_fault_ended: called with each request after its faulty reply was written or the connection was closed.
-        own_path: requests below this path meet no fault and are told to no callback; their handler is a coroutine.
+        own_path: requests below this path get no fault and call no function above; their handler is a coroutine.
         options: options of :class:`HttpServer`.
     """
 

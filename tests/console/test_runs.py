@@ -113,7 +113,7 @@ def test_an_honest_receiver_keeps_the_clause() -> None:
 
 
 EFFECTS = "TCM501"
-"""An alarm that is sent again is told once."""
+"""The receiver forwards an alarm once, also if the alarm is sent again."""
 
 
 def _forwards(page: list[Page], *, is_idempotent: bool) -> Callable[[ReceivedRequest], Awaitable[Reply]]:

@@ -15,12 +15,12 @@ APP = """
 import json
 import httpx
 
-told = set()
+forwarded = set()
 
 def app(environ, start_response):
     alarm = json.loads(environ["wsgi.input"].read())
-    if alarm["sessionId"] not in told:
-        told.add(alarm["sessionId"])
+    if alarm["sessionId"] not in forwarded:
+        forwarded.add(alarm["sessionId"])
         state = "resolved: " if str(alarm["alarmStatus"]) == "0" else "firing: "
         text = state + str(alarm["alarmPolicyInfo"]["policyId"])
         robot = "HOST/cgi-bin/webhook/send?key=k"

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 APP = """
     import json, os, urllib.request
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-    told = set()
+    forwarded = set()
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             alarm = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if alarm["sessionId"] not in told:
-                told.add(alarm["sessionId"])
+            if alarm["sessionId"] not in forwarded:
+                forwarded.add(alarm["sessionId"])
                 text = str(alarm["alarmStatus"]) + str(alarm["alarmPolicyInfo"]["policyId"])
                 message = json.dumps({"msgtype": "text", "text": {"content": text}}).encode()
                 urllib.request.urlopen("http://qyapi.weixin.qq.com/send?key=k", message).read()
