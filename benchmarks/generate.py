@@ -17,7 +17,7 @@ from machine import require
 
 from tcop_mock.callbacks.compiler import CompiledShape
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.json_edit import with_value
+from tcop_mock.callbacks.json_tree import with_value
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State

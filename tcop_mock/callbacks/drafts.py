@@ -19,7 +19,7 @@ from tcop_mock.callbacks.compiler import CompiledShape
 from tcop_mock.callbacks.draft_values import Capture, DraftValues, Vocabulary
 from tcop_mock.callbacks.sampling import format_number
 from tcop_mock.callbacks.strict_json import Issue
-from tcop_mock.catalog.schema_errors import type_of
+from tcop_mock.catalog.schema_check import type_of
 from tcop_mock.catalog.template import is_reference
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.shape import AlarmKind

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, iter_violations, validator, worst_violation
+from tcop_mock.catalog.schema_check import KEY_PRESENCE_RULES, iter_violations, validator, worst_violation
 from tcop_mock.domain.shape import MARKER_CHARS, Problem
 from tcop_mock.errors import EntryError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.resources.abc import Traversable
 
-    from tcop_mock.catalog.schema_errors import Checker, SchemaViolation
+    from tcop_mock.catalog.schema_check import Checker, SchemaViolation
 
 
 def data_root(name: str) -> Traversable:

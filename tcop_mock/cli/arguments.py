@@ -14,8 +14,7 @@ import click
 from click.core import ParameterSource
 
 from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
-from tcop_mock.domain.connection import ConnectionOptions
-from tcop_mock.domain.target import Secret, Target
+from tcop_mock.domain.target import ConnectionOptions, Secret, Target
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tcop_mock.callbacks.json_diff import differences
+from tcop_mock.callbacks.json_tree import differences
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import STDIN, open_input
 from tcop_mock.errors import UsageError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
-from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTemplate
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, supports

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from tcop_mock.callbacks.json_edit import value_at
+from tcop_mock.callbacks.json_tree import value_at
 from tcop_mock.cli.listen_openapi import openapi_document
 from tcop_mock.errors import TcopMockError, UnknownNameError, UsageError
 from tcop_mock.reports.json import VERSION

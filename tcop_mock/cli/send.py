@@ -35,7 +35,7 @@ from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.reports.json import deliveries_document, write_json
 from tcop_mock.reports.text import one_line, printable_lines
-from tcop_mock.transport import pagerduty, wecom
+from tcop_mock.transport import service_messages
 from tcop_mock.transport.delivery import DeliveryScheduler, RateLimitedTransport, ScheduledRequest
 from tcop_mock.transport.open import open_transport, runner_for
 
@@ -43,10 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions
-    from tcop_mock.domain.connection import ConnectionOptions
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.domain.target import Secret, Target
+    from tcop_mock.domain.target import ConnectionOptions, Secret, Target
 
 INTEGRATION_KEY_VARIABLE = "TCOP_MOCK_INTEGRATION_KEY"
 _NOT_ACCEPTED = 1
@@ -56,8 +55,11 @@ _MAX_SEGMENT_GAP_S = 0.05
 _MAX_SEGMENTED_S = 1.0
 """All gaps between the segments of a request together take this time at most."""
 _ACCEPT = {"wecom": Accept.ERRCODE}
-_ASSUMED = {"pagerduty": {"pagerduty": pagerduty.PAGERDUTY_ASSUMPTION}, "wecom": {"wecom": wecom.WECOM_ASSUMPTION}}
-_PACE = {"wecom": RateLimit(wecom.WECOM_MESSAGES_PER_MINUTE, 60.0)}
+_ASSUMED = {
+    "pagerduty": {"pagerduty": service_messages.PAGERDUTY_ASSUMPTION},
+    "wecom": {"wecom": service_messages.WECOM_ASSUMPTION},
+}
+_PACE = {"wecom": RateLimit(service_messages.WECOM_MESSAGES_PER_MINUTE, 60.0)}
 
 
 class DeliveryItem(NamedTuple):
@@ -242,9 +244,9 @@ class Deliverer:
         if not isinstance(tree, dict):
             raise UsageError(f"{item.name} is not a JSON object: --target {self.service} sends callbacks only")
         return (
-            pagerduty.pagerduty_event(CallbackView(tree), key)
+            service_messages.pagerduty_event(CallbackView(tree), key)
             if self.service == "pagerduty"
-            else wecom.wecom_message(CallbackView(tree), lang)
+            else service_messages.wecom_message(CallbackView(tree), lang)
         )
 
     def _print_plan(self, items: Sequence[DeliveryItem], lang: Lang) -> None:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.callbacks.json_diff import differences
+from tcop_mock.callbacks.json_tree import differences
 from tcop_mock.console.exchange import header_rows, text_lines
 from tcop_mock.console.json_lines import json_lines
 from tcop_mock.domain.alarm import State

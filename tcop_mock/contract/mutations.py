@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.callbacks.json_edit import value_at, with_value, without_value
+from tcop_mock.callbacks.json_tree import value_at, with_value, without_value
 from tcop_mock.domain.alarm import TimesLocation, encode_json
 
 if TYPE_CHECKING:

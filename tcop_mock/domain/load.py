@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Outcome
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Address and credentials of a receiver, and the masking of secrets.
+"""Address and credentials of a receiver, how connections to it are opened, and the masking of secrets.
 
 TCOP's own form is ``domain or IP[:port][/path]`` (alarm callback page, 2023-08-07, directions, step 3), so a target
 without a scheme is taken as http.
@@ -421,3 +421,26 @@ def _target_error(redacted: str, problem: str) -> UsageError:
     return UsageError(
         f"{redacted!r} is not a usable target: {problem}; write [http://][USER:PASSWORD@]HOST[:PORT][/PATH]"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """Options of curl by the same names; the defaults are those of the system."""
+
+    cacert: str = ""
+    """PEM file of the authorities that are trusted, in place of the system's."""
+    cert: str = ""
+    """PEM file of the client's certificate."""
+    key: str = ""
+    """PEM file of its private key; empty: it is in the file of the certificate."""
+    addresses: tuple[tuple[str, int, str], ...] = ()
+    """Host name, port, and the address to connect to."""
+
+    def address_of(self, host: str, port: int) -> str:
+        """Return what is resolved for a host: the given address, or the host itself."""
+        return next(
+            (address for name, its_port, address in self.addresses if (name, its_port) == (host.lower(), port)), host
+        )
+
+
+DEFAULTS = ConnectionOptions()

@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions
 from tcop_mock.load.connection import BUFFER_BYTES, PooledConnection, ResponseCache
 from tcop_mock.load.epoll import open_selector
 from tcop_mock.load.timer import report_error

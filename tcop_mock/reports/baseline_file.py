@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.data_files import read_schema
-from tcop_mock.catalog.schema_errors import validator, worst_violation
+from tcop_mock.catalog.schema_check import validator, worst_violation
 from tcop_mock.domain.verdict import BaselineEntry
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.files import write_report

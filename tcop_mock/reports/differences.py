@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.callbacks.json_diff import json_type
+from tcop_mock.callbacks.json_tree import json_type
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import one_line, pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.callbacks.json_diff import Difference
+    from tcop_mock.callbacks.json_tree import Difference
 
 _MAX_CHARS = 300
 

@@ -15,10 +15,9 @@ from socketserver import BaseRequestHandler
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tcop_mock.errors import UsageError
-from tcop_mock.transport.app_errors import error_line
 from tcop_mock.transport.asgi import AsgiTransport
 from tcop_mock.transport.caller import current_caller, runs_user_code
-from tcop_mock.transport.inprocess import CallableTransport, WsgiTransport
+from tcop_mock.transport.inprocess import CallableTransport, WsgiTransport, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

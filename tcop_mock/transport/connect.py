@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import aiohappyeyeballs
 
-from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.diagnosis import Certificate, ConnectionProbe, TlsProbe
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions
 from tcop_mock.errors import UsageError
 from tcop_mock.transport.outcomes import ResolveError, error_text, missing_detail
 

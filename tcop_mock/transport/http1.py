@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
 
-from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
 from tcop_mock.domain.delivery import Attempt, Outcome
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.connect import Connection, connect_streams, resolver_of, tls_context
 from tcop_mock.transport.outcomes import (

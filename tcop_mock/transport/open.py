@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tcop_mock.domain.connection import DEFAULTS, ConnectionOptions
-from tcop_mock.domain.target import Target
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.transport.caller import run_beside
 from tcop_mock.transport.clock import monotonic_s

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NewType, get_origin, is_typeddict
 
-from tcop_mock.catalog.schema_errors import load_user_schema
+from tcop_mock.catalog.schema_check import load_user_schema
 from tcop_mock.domain.delivery import ParseError
 from tcop_mock.domain.target import Parser
 from tcop_mock.errors import UsageError

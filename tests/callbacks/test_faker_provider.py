@@ -16,7 +16,7 @@ from dataclasses import replace
 from faker import Faker
 
 from tcop_mock import faker_provider
-from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.faker_provider import TcopProvider

@@ -11,8 +11,8 @@ import pytest
 from tcop_mock.callbacks import faker_values
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import emit_schema
+from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.callbacks.rendering import BodyRenderer
-from tcop_mock.callbacks.sample_check import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import EntryError

@@ -9,7 +9,7 @@ import pytest
 from thresholds import breaches
 
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
-from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.callbacks.sampling import SeededRandom, sample_values
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import names_of_pool

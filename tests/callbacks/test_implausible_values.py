@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.json_edit import with_value
-from tcop_mock.callbacks.plausibility import implausible_values
+from tcop_mock.callbacks.json_tree import with_value
+from tcop_mock.callbacks.validator import implausible_values
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 

@@ -16,7 +16,6 @@ import jsonschema_rs
 import pytest
 
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint
-from tcop_mock.callbacks.json_edit import with_value, without_value
 from tcop_mock.callbacks.json_schemas import (
     accept_schema,
     dimensions_schema,
@@ -24,6 +23,7 @@ from tcop_mock.callbacks.json_schemas import (
     emit_schema,
     open_schema,
 )
+from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.catalog.loader import Catalog

@@ -19,7 +19,7 @@ from tcop_mock.callbacks.generator import (
     position_of,
     serial_for_policy,
 )
-from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.pieces import Marker, has_marker_chars
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of

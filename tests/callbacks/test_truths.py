@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from thresholds import breaches
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
 from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State

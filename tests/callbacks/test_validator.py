@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tcop_mock.callbacks import strict_json
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint
-from tcop_mock.callbacks.json_edit import with_value, without_value
+from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.callbacks.strict_json import MAX_BYTES, MAX_DEPTH, MAX_PARSE_ISSUES, Issue, parse_body

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.callbacks.sample_check import sample_matches
+from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.shape import PLACEHOLDER
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from tcop_mock.catalog import data_files
 from tcop_mock.catalog.data_files import check_entry, data_root, read_entry, read_schema
 from tcop_mock.catalog.loader import SCHEMA
-from tcop_mock.catalog.schema_errors import validator
+from tcop_mock.catalog.schema_check import validator
 from tcop_mock.errors import EntryError
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.cli.arguments import read_connection
 from tcop_mock.cli.options import ReachOptions
-from tcop_mock.domain.connection import ConnectionOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
-from tcop_mock.domain.target import Target
+from tcop_mock.domain.target import ConnectionOptions, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.messages import ReceivedRequest, Reply

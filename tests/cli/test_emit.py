@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tcop_mock.callbacks.json_edit import all_paths, value_at
+from tcop_mock.callbacks.json_tree import all_paths, value_at
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import Form

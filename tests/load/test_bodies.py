@@ -12,7 +12,7 @@ from load_samples import CATALOG
 from tcop_mock.callbacks.generator import POLICIES_IN_ROTATION, Generator
 from tcop_mock.callbacks.json_schemas import emit_schema
 from tcop_mock.callbacks.rendering import BodyRenderer
-from tcop_mock.catalog.schema_errors import validator, worst_violation
+from tcop_mock.catalog.schema_check import validator, worst_violation
 from tcop_mock.errors import UnknownNameError
 from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
 

@@ -16,7 +16,7 @@ from tcop_mock.domain.target import Secret
 from tcop_mock.server.downstream import ReceivedMessage
 from tcop_mock.server.messages import ReceivedRequest
 from tcop_mock.server.stubs import RATE_LIMITS, SERVICES, StubResponse, StubServices
-from tcop_mock.transport import pagerduty, wecom
+from tcop_mock.transport import service_messages
 
 if TYPE_CHECKING:
     from tcop_mock.server.messages import Reply
@@ -261,11 +261,15 @@ def test_the_stubs_accept_what_our_targets_send() -> None:
         for state in (State.FIRING, *([State.RESOLVED] if shape.can_resolve else [])):
             tree = generator.callback(generator.alarm(shape, required_state=state), state).to_dict()
             assert (
-                _respond(PAGERDUTY, pagerduty.pagerduty_event(CallbackView(tree), Secret(KEY)), stubs).reply.status
+                _respond(
+                    PAGERDUTY, service_messages.pagerduty_event(CallbackView(tree), Secret(KEY)), stubs
+                ).reply.status
                 == 202
             )
             for lang in Lang:
-                assert _respond(WECOM, wecom.wecom_message(CallbackView(tree), lang), stubs).note == "errcode 0"
+                assert (
+                    _respond(WECOM, service_messages.wecom_message(CallbackView(tree), lang), stubs).note == "errcode 0"
+                )
 
 
 def test_discord_and_teams_say_what_is_wrong() -> None:

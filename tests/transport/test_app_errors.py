@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
-from tcop_mock.transport.app_errors import error_line, error_text
 from tcop_mock.transport.asgi import AsgiTransport
 from tcop_mock.transport.caller import run_beside
+from tcop_mock.transport.inprocess import error_line, error_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,8 +24,7 @@ from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_unpublished
 from tcop_mock.domain.target import Secret
 from tcop_mock.errors import UsageError
 from tcop_mock.transport.delivery import RateLimitedTransport
-from tcop_mock.transport.pagerduty import dedup_key, pagerduty_event
-from tcop_mock.transport.wecom import wecom_message
+from tcop_mock.transport.service_messages import dedup_key, pagerduty_event, wecom_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.callbacks.notification_template import VARIABLES, NotificationTemplate
-from tcop_mock.callbacks.template_body import find_template_body
+from tcop_mock.callbacks.notification_template import VARIABLES, NotificationTemplate, find_template_body
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State

@@ -16,14 +16,13 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, inline_refs, open_schema
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.catalog.schema_errors import SchemaChecker, iter_violations, validator
-from tcop_mock.catalog.schema_match import compile_match
+from tcop_mock.catalog.schema_check import SchemaChecker, compile_match, iter_violations, validator
 from tcop_mock.domain.alarm import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.catalog.schema_errors import Checker
+    from tcop_mock.catalog.schema_check import Checker
 
 CATALOG = Catalog.load()
 SHAPES = ["cvm/basic-monitoring", "mysql/events", "cdn/domain"]
