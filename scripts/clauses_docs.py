@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from generated import Page, main
 
-from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for, load_fixes
+from tcop_mock.contract.clauses import FRAMEWORK_NAMES, fixes_for, load_clauses, load_fixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.contract.fixes import Fix
+    from tcop_mock.contract.clauses import Fix
     from tcop_mock.domain.contract import Clause
 
 FILE = Path(__file__).parent.parent / "docs" / "clauses.md"

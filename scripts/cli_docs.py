@@ -13,7 +13,7 @@ import click
 from generated import Page, main
 
 from tcop_mock.catalog.data_files import data_root, iter_files
-from tcop_mock.contract import fixes
+from tcop_mock.contract.clauses import LANGUAGE_BY_FRAMEWORK
 from tcop_mock.load import slo, timer
 from tcop_mock.load.scenario import scenario_names
 from tcop_mock.reports.scripts import SCRIPT_FORMATS
@@ -60,7 +60,7 @@ def choices() -> str:
         "STUB_SERVICES": SERVICES,
         "FAULTS": FAULTS,
         "FRAMEWORKS": FRAMEWORKS,
-        "FIX_FRAMEWORKS": fixes.LANGUAGE_BY_FRAMEWORK,
+        "FIX_FRAMEWORKS": LANGUAGE_BY_FRAMEWORK,
         "SCENARIOS": scenario_names(),
         "OBJECTIVES": slo.OBJECTIVE_NAMES,
         "EVENT_LOOPS": timer.LOOP_NAMES,

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.errors import TargetError, UsageError
-from tcop_mock.process.command import ReceiverCommand
-from tcop_mock.process.receiver_process import ReceiverProcess, free_port
+from tcop_mock.process.receiver_process import ReceiverCommand, ReceiverProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

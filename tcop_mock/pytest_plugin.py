@@ -172,7 +172,7 @@ def tcop_catch(request: pytest.FixtureRequest) -> Iterator[CaughtCalls]:
 @pytest.fixture
 def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[OpenTarget]:  # noqa: ANN401 - whatever a user's own gives
     """``tcop_target``, opened; what the fixtures that send share."""
-    from tcop_mock.testing.target import open_target_under_test
+    from tcop_mock.testing.senders import open_target_under_test
 
     with open_target_under_test(tcop_target, request.node) as target:
         yield target

@@ -18,10 +18,10 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
 from tcop_mock.domain.target import Target
-from tcop_mock.load.aggregate import StatsAggregator
 from tcop_mock.load.engine import LoadEngine
 from tcop_mock.load.executors import ClosedExecutor, OpenExecutor, make_executor
 from tcop_mock.load.schedule import mixed_bodies, weighted_shapes
+from tcop_mock.load.stats import StatsAggregator
 from tcop_mock.load.timer import loop_factory
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from tcop_mock.cli.arguments import STDIN, open_input
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.reader import read_inputs, summarize
 from tcop_mock.inputs.requests import SkippedInput
-from tcop_mock.reports.differences import Comparison, comparison_lines, differences_document
+from tcop_mock.reports.bodies import Comparison, ValidationSummary, comparison_lines, differences_document
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.text import one_line
-from tcop_mock.reports.validation import ValidationSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,13 +30,16 @@ from tcop_mock.cli.check_reports import (
     workflow_commands_disabled,
     write_reports,
 )
-from tcop_mock.cli.observation import build_observation, observation_notes, reproduction_flags
-from tcop_mock.cli.running import (
+from tcop_mock.cli.observation import (
     StartedReceiver,
     app_calls,
+    build_observation,
+    effects_hint,
+    observation_notes,
     observed_calls,
     print_calls,
     receiver_to_run,
+    reproduction_flags,
     run_flags,
 )
 from tcop_mock.cli.signals import INTERRUPTED
@@ -363,8 +366,6 @@ def _effects_hint(plan: CheckPlan, verdict: Verdict, level: Level, common: Commo
     is_clean = overall_result(verdict, level) is OverallResult.KEPT and not verdict.count(ClauseStatus.FAIL)
     is_screen = not common.as_json and not common.verbose
     if (is_clean or not is_screen) and plan.target.parser is None and not plan.target.app:
-        from tcop_mock.cli.run_hint import effects_hint  # noqa: PLC0415 - most checks look at effects, or are of apps
-
         hint = effects_hint(verdict, mask_query_secrets(plan.target.path), Path.cwd())
         if hint:
             yield hint

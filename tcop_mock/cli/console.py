@@ -24,8 +24,7 @@ from tcop_mock.cli.arguments import target_text
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.listen import fault_plan, open_listener
-from tcop_mock.cli.load_plan import build_storm_plan, prepare_script
-from tcop_mock.cli.load_preflight import preflight
+from tcop_mock.cli.load_plan import build_storm_plan, preflight, prepare_script
 from tcop_mock.cli.observation import build_observation, reproduction_flags
 from tcop_mock.cli.options import GenerationOptions, LoadOptions
 from tcop_mock.cli.value_types import notify
@@ -34,7 +33,7 @@ from tcop_mock.domain.load_summary import LoadResult
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.edits import apply_edits
+from tcop_mock.inputs.requests import apply_edits
 from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario

@@ -192,7 +192,7 @@ def check_command(
 
     selected = resolve_clauses(clauses, skip, clause_files, common)
     if last_failed is not None:
-        from tcop_mock.cli.last_failed import keep_last_failed
+        from tcop_mock.cli.clauses import keep_last_failed
 
         selected, seed = keep_last_failed(selected, last_failed, reporting.reports, common)
         common = replace(common, fixed_seed=seed if common.fixed_seed is None else common.fixed_seed)
@@ -245,7 +245,7 @@ def explain_command(code: str, *, framework: str | None, clause_files: tuple[str
 
     CODE is a code, such as TCM302, or the name of a clause.
     """
-    from tcop_mock.cli.explain import explain
+    from tcop_mock.cli.clauses import explain
 
     explain(code, framework, clause_files, common)
 

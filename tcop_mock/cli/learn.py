@@ -15,9 +15,9 @@ from tcop_mock.cli.arguments import open_input
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.reader import read_inputs
 from tcop_mock.inputs.requests import InputRequest
-from tcop_mock.reports.entry_toml import entry_toml
 from tcop_mock.reports.files import write_report
 from tcop_mock.reports.json import VERSION, write_json
+from tcop_mock.reports.shape import entry_toml
 from tcop_mock.reports.text import one_line, pluralize
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
-"""The work of listen: receive requests, print and record them, and fail on demand.
+"""The work of listen: receive requests, print and record them, pass them on, and fail on demand.
 
 What arrives in one turn of the event loop is recorded in one write and printed in one, before its responses. To stay
 faster than the senders, ``listen`` shows and validates all requests of a burst and then as many as a person can read;
-the others are recorded and counted.
+the others are recorded and counted. ``--forward`` passes each request on to a receiver, and its response back, inside
+TCOP's deadline.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import contextlib
 import json
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,8 +23,8 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import read_text, resolve_secret, target_text, warn_of_other_machine
 from tcop_mock.cli.listen_control import CONTROL_PATH, CONTROL_TOKEN_VARIABLE, ControlApi, ReceivedLog
 from tcop_mock.cli.listen_emit import emit_callbacks
-from tcop_mock.cli.listen_forward import ForwardedReply, Forwarder
 from tcop_mock.cli.stdout import silence_stdout
+from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
@@ -30,8 +32,10 @@ from tcop_mock.reports.recording import Record, Recording
 from tcop_mock.reports.text import pluralize
 from tcop_mock.server.demo_receivers import with_basic_auth
 from tcop_mock.server.faults import FaultPlan, FaultyHttpServer, parse_fault, parse_script
+from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices
 from tcop_mock.transport.clock import monotonic_s
+from tcop_mock.transport.http1 import HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -40,8 +44,59 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.server.faults import Fault
-    from tcop_mock.server.messages import Handler, ReceivedRequest, Reply
+    from tcop_mock.server.messages import Handler
+
+_HOP_BY_HOP = frozenset(
+    {"connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "expect"}
+)
+"""Header fields of one connection (RFC 9110, 7.6.1), and those that each side writes itself."""
+_BAD_GATEWAY = b"the receiver of --forward did not answer\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedReply(Reply):
+    """The reply to a request that was passed on, with the attempt to do so."""
+
+    attempt: Attempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """Passes requests on.
+
+    Args:
+        target: the receiver; its path precedes that of each request.
+        rules: with the deadline.
+    """
+
+    target: Target
+    rules: DeliveryRules
+
+    async def answer(self, received: ReceivedRequest) -> Reply:
+        """Pass a request on once, and return the response; 504 where none came inside the deadline, else 502."""
+        headers = tuple((name, value) for name, value in received.headers if name not in _HOP_BY_HOP)
+        if self.target.credentials is not None:
+            headers = tuple(pair for pair in headers if pair[0] != "authorization")
+        prefix = self.target.path.rstrip("/")
+        path = prefix + received.path if received.path != "/" or not prefix else prefix
+        try:
+            request = OutgoingRequest(
+                received.body, method=received.method, headers=headers, credentials=self.target.credentials
+            )
+        except UsageError as problem:
+            return Reply(HTTPStatus.BAD_REQUEST, f"{problem}\n".encode())
+        transport = HttpTransport(replace(self.target, path=path), max_body_bytes=self.rules.answer_cap_bytes)
+        attempt = await transport(request, deadline_s=self.rules.timeout_s)
+        if attempt.status is None or attempt.outcome in {Outcome.TIMED_OUT, Outcome.RESET_IN_ANSWER}:
+            is_late = attempt.outcome is Outcome.TIMED_OUT
+            status = HTTPStatus.GATEWAY_TIMEOUT if is_late else HTTPStatus.BAD_GATEWAY
+            return ForwardedReply(status, _BAD_GATEWAY, attempt=attempt)
+        own = tuple(pair for pair in attempt.headers if pair[0].lower() not in _HOP_BY_HOP)
+        return ForwardedReply(attempt.status, attempt.body, own, attempt=attempt)
+
 
 AUTH_VARIABLE = "TCOP_MOCK_AUTH"
 _HINT = "too many came at once; tcop-mock validate reads a recording"

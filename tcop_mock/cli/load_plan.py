@@ -1,7 +1,11 @@
-"""The plan of a load: rates, stages, concurrency, scenario and ceilings."""
+"""The plan of a load: rates, stages, concurrency, scenario and ceilings, and the one callback that is sent before it.
+
+That callback goes to a receiver that has to be there.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
 import re
@@ -10,12 +14,16 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.cli.arguments import add_headers, read_connection
 from tcop_mock.cli.value_types import positive_duration
-from tcop_mock.domain.load import LoadModel, LoadPlan, Stage
+from tcop_mock.contract.preflight import raise_if_no_http, raise_if_unusable
+from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, LoadModel, LoadPlan, ScheduledCallback, Stage
 from tcop_mock.errors import UsageError
 from tcop_mock.load.scenario import ScenarioSchedule, load_scenario
 from tcop_mock.load.schedule import expected_count
 from tcop_mock.load.timer import max_connections
 from tcop_mock.reports.text import pluralize
+from tcop_mock.transport.http1 import HttpTransport
+from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -290,3 +298,22 @@ def _describe(stages: tuple[Stage, ...]) -> str:
 
 def _for(duration_s: float | None) -> str:
     return "" if duration_s is None else f" for {duration_s:g} s"
+
+
+def preflight(plan: LoadPlan, body: bytes) -> DeliveryRecord:
+    """Send one callback, and return its notification; it is in no statistic, but the receiver has it.
+
+    Raises:
+        TargetError: the target cannot be reached, requires other credentials, or does not have that path.
+    """
+    post = HttpTransport(
+        plan.target, max_body_bytes=plan.rules.answer_cap_bytes, insecure=plan.insecure, connection=plan.connection
+    )
+    push = OutgoingRequest(body, headers=plan.rules.headers, credentials=plan.target.credentials)
+    attempt = asyncio.run(post(push, deadline_s=plan.rules.timeout_s))
+    raise_if_no_http(asyncio.run(identify_protocol(plan.target, attempt)), plan.target)
+    raise_if_unusable(attempt, plan.target)
+    spent_s = attempt.duration_s
+    return DeliveryRecord(
+        ScheduledCallback(-spent_s, body), (AttemptRecord(-spent_s, -spent_s, 0.0, attempt.outcome, attempt.status),)
+    )

@@ -1,4 +1,8 @@
-"""How check observes the effects of a receiver: observer, downstream services, restart command."""
+"""How check observes the effects of a receiver, and how it starts one.
+
+Effects come from an observer, downstream services, the calls of an app in this process, or the receiver of ``--run``.
+If a check looked at no effects, its last line is the command with which it would.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,45 @@ import asyncio
 import contextlib
 import os
 import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.arguments import parse_header
 from tcop_mock.cli.effect_options import ObserverOptions
-from tcop_mock.contract.log_observer import LogFile, LogObserver
-from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
+from tcop_mock.cli.framework_detection import detect_apps
+from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
+from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, DownstreamAddress, ObservationConfig
 from tcop_mock.contract.observers import (
     TOKEN_VARIABLE,
     CallableObserver,
     CoalescingObserver,
     CommandObserver,
     EffectPaths,
+    LogFile,
+    LogObserver,
     UrlObserver,
 )
 from tcop_mock.contract.reproduce import Flag
 from tcop_mock.contract.sql_observer import OpenRule, SqlObserver, split_tables
+from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.target import Target
+from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import ObserverError, UsageError
+from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverCommand, ReceiverProcess
+from tcop_mock.reports.text import one_line, pluralize
+from tcop_mock.server.app_calls import AppCalls
+from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.transport.app import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from tcop_mock.cli.effect_options import RunOptions
+    from tcop_mock.cli.options import CommonOptions
     from tcop_mock.domain.effects import Observer
+    from tcop_mock.domain.verdict import Verdict
     from tcop_mock.process.output import OutputBuffer
 
 _PLACE = "{token}"
@@ -194,3 +211,108 @@ def _restart_command(command: str) -> Callable[[], Awaitable[None]]:
             raise ObserverError(f"--restart-cmd {command!r} ended with code {code}")
 
     return restart
+
+
+_TAIL_LINES, _TAIL_CHARS = 15, 200
+_FIRST_CALL_S = 0.5
+"""An app in this process is as fast as its code, and most that forward do so before they answer."""
+
+
+@dataclass(slots=True)
+class StartedReceiver:
+    """A receiver that the check starts."""
+
+    target: Target
+    managed: ManagedReceiver
+
+    def print_end(self, common: CommonOptions, *, is_kept: bool) -> None:
+        """Print how the receiver ended, its last output unless all is well, and which calls got no answer."""
+        process = self.managed.process
+        if self.managed.end:
+            common.info(f"the receiver {self.managed.end} during the run")
+        if self.managed.end or not is_kept:
+            for line in process.output.tail(_TAIL_LINES):
+                common.info(f"receiver | {one_line(self._masked(line), _TAIL_CHARS)}")
+        print_calls(self.managed.hints, common)
+
+    def _masked(self, line: str) -> str:
+        return self.target.credentials.mask(line) if self.target.credentials else line
+
+
+def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> StartedReceiver:
+    """Return the receiver of ``--run``; it is not started yet.
+
+    Args:
+        options: command, and what is caught.
+        target: a path, ``USER:PASSWORD@/PATH``, a loopback URL, or nothing.
+        wait_s: how long it may take to listen; 0: the default.
+
+    Raises:
+        UsageError: the command, the target or a host is invalid.
+    """
+    command = ReceiverCommand.parse(options.run or "")
+    address = target_to_run(target)
+    process = ReceiverProcess(command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
+    hosts = CaughtHosts.parse(options.catch_hosts) if options.catch else None
+    return StartedReceiver(address, ManagedReceiver(process, hosts, address.credentials))
+
+
+def run_flags(options: RunOptions) -> list[Flag]:
+    """Return the flags that repeat these options in a reproduction command."""
+    flags = [] if options.run is None else [Flag("--run", options.run)]
+    flags += [] if options.catch else [Flag("--no-catch")]
+    return [*flags, *(Flag("--catch-host", host) for host in options.catch_hosts)]
+
+
+def app_calls(options: RunOptions, observer_url: str | None) -> AppCalls | None:
+    """Return what catches the calls of an app in this process, or ``None`` if they are left alone.
+
+    Args:
+        options: what is caught.
+        observer_url: where the effects are looked up, which is left alone.
+
+    Raises:
+        UsageError: a host is invalid.
+    """
+    hosts = CaughtHosts.parse(options.catch_hosts)
+    if not options.catch:
+        return None
+    calls = AppCalls(hosts, exempt=[Target.parse(observer_url).host] if observer_url else [])
+    return calls if calls.catches_tls or options.catch_hosts else None
+
+
+def observed_calls(calls: AppCalls, config: ObservationConfig) -> ObservationConfig:
+    """Return an observation that sees the messages that an app in this process sends."""
+    first_call_s = _FIRST_CALL_S if config.effect_timeout_s == DEFAULT_EFFECT_TIMEOUT_S else None
+    log = calls.log if config.downstream is None else None
+    return replace(config, downstream=calls.recorder, calls=log, first_call_s=first_call_s)
+
+
+def print_calls(hints: Iterable[str], common: CommonOptions) -> None:
+    """Print which calls got no answer."""
+    for hint in hints:
+        common.info(f"calls of the receiver: {hint}")
+
+
+_ANY = "CMD"
+
+
+def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
+    """Return the command that runs the clauses about effects and the process, and their number; empty if all ran.
+
+    Args:
+        verdict: the results.
+        path: the path of the receiver.
+        folder: where its source may be.
+    """
+    unseen = sum(
+        result.status is ClauseStatus.NOT_RUN
+        and result.missing is not None
+        and result.missing.kind in {Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.RUN}
+        for result in verdict.results
+    )
+    if not unseen:
+        return ""
+    start = next(filter(None, (found.run for found in detect_apps(folder))), _ANY)
+    command = f"tcop-mock check {shlex.quote(path)} --run {shlex.quote(start)}"
+    return f"Next: {command}  (runs {pluralize(unseen, 'more clause')}, about effects)"

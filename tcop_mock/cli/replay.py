@@ -19,8 +19,8 @@ from tcop_mock.contract.clauses import find_clause, load_clauses
 from tcop_mock.contract.credentials import replayed_credentials
 from tcop_mock.contract.reproduce import replayed_cases
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.edits import apply_edits, shift_times
 from tcop_mock.inputs.reader import read_requests
+from tcop_mock.inputs.requests import apply_edits, shift_times
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, DeliveryOptions

@@ -23,7 +23,7 @@ from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.framework_detection import FRAMEWORKS, DetectedApp, detect_apps
 from tcop_mock.cli.settings import SettingsFile, find_file
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
-from tcop_mock.doctor.run import DoctorRun, exit_code, harmless_callback, utc_now
+from tcop_mock.doctor import DoctorRun, exit_code, harmless_callback, utc_now
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.doctor import diagnosis_document, diagnosis_lines
 from tcop_mock.reports.json import VERSION, write_json

@@ -1,13 +1,17 @@
-"""A check of the target that a page starts: its clauses as they turn, its findings, and their requests again."""
+"""A check of the target that a page starts: its clauses as they finish, its findings, and their requests again.
+
+While it runs, it answers what the receiver sends to the stub services of our receiving end.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.console.forwarded import ForwardedMessages, UnusedServices
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.credentials import replayed_credentials
 from tcop_mock.contract.observation import ObservationConfig
@@ -20,15 +24,16 @@ from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, RunFinished,
 from tcop_mock.errors import TcopMockError, UsageError
 from tcop_mock.reports.findings import MAX_FINDINGS, MAX_TITLE_CHARS, command_lines, evidence_lines, fix_text
 from tcop_mock.reports.json import summary_document
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 from tcop_mock.reports.text import one_line, overall_sentence
 from tcop_mock.server.downstream import DownstreamRecorder
+from tcop_mock.server.messages import Reply
 from tcop_mock.transport.caller import call_and_wait, run_beside_async
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.console.conversation import Conversation
@@ -36,9 +41,57 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.target import Target
     from tcop_mock.domain.verdict import ClauseResult, Finding, RunEvent, Verdict
+    from tcop_mock.server.messages import ReceivedRequest
 
 _MAX_CHARS = 2_000
 _MAX_TIME_S = 600.0
+
+
+_ENDED = Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the check has ended\n")
+
+
+class ForwardedMessages:
+    """Passes messages of the receiver to the check that runs, which observes them and can fail them."""
+
+    def __init__(self) -> None:
+        self._recorder: DownstreamRecorder | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextlib.asynccontextmanager
+    async def passed_to(self, recorder: DownstreamRecorder) -> AsyncIterator[None]:
+        """Pass messages to the recorder of a check inside ``async with``, in the event loop of that check."""
+        self._recorder, self._loop = recorder, asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            self._recorder = None
+
+    def reply_to(self, request: ReceivedRequest) -> Awaitable[Reply] | None:
+        """Return the reply of the check that runs, or ``None`` if none does."""
+        return None if self._recorder is None else self._reply(self._recorder, request)
+
+    async def _reply(self, recorder: DownstreamRecorder, request: ReceivedRequest) -> Reply:
+        assert self._loop is not None  # noqa: S101 - set with the recorder
+        answering = asyncio.run_coroutine_threadsafe(recorder.answer(request), self._loop)
+        reply = asyncio.wrap_future(answering)
+        await asyncio.wait([reply])
+        return _ENDED if reply.cancelled() else reply.result()
+
+
+class UnusedServices:
+    """Why a check saw no message, if there was none: then clauses about messages are not run."""
+
+    is_any_taken = False
+    """No call is seen before its message."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def hints(self) -> list[str]:
+        """Return what to do."""
+        return [
+            f"none came to {self._address}; let it send to a path there, such as /wecom/send?key=test or /pagerduty"
+        ]
 
 
 @dataclass(frozen=True, slots=True)

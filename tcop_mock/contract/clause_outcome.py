@@ -33,7 +33,7 @@ _BUSY_STATUSES = frozenset(
 NOBODYS_STATUSES = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses with which a correct receiver may answer one request of many: no clause reports them."""
 
-NAMED_CLAUSES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
+CLAUSE_CODES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
 """The clauses that a reason names, as in ``answered 500 (TCM101)``."""
 
 LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
@@ -48,7 +48,7 @@ NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
 
 def named_codes(reason: str) -> tuple[str, ...]:
     """Return the codes of the clauses that a reason names, each once."""
-    return tuple(dict.fromkeys(code for match in NAMED_CLAUSES.finditer(reason) for code in match[1].split(", ")))
+    return tuple(dict.fromkeys(code for match in CLAUSE_CODES.finditer(reason) for code in match[1].split(", ")))
 
 
 class Exclusion(NamedTuple):
@@ -208,7 +208,7 @@ class ClauseOutcome:
         exclusions = tuple(
             exclusion
             if exclusion.failure is None or exclusion.failure.attempt.status is not None
-            else exclusion._replace(reason=NAMED_CLAUSES.sub(f"({code})" if code else "", exclusion.reason).strip())
+            else exclusion._replace(reason=CLAUSE_CODES.sub(f"({code})" if code else "", exclusion.reason).strip())
             for exclusion in self.skipped
         )
         return replace(self, skipped=exclusions)

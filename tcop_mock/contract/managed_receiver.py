@@ -12,14 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tcop_mock.contract.output_leaks import OutputLeaks
+from tcop_mock.contract.receiver_control import OutputLeaks
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import TargetError, UsageError
 from tcop_mock.process.receiver_process import free_port
-from tcop_mock.server.catching_proxy import CatchingProxy
+from tcop_mock.server.catching_proxy import CatchingProxy, proxy_environment
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.downstream import DownstreamRecorder
-from tcop_mock.server.proxy_environment import proxy_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,7 +16,7 @@ from tcop_mock.domain.contract import Level, MissingPrerequisite, Phase, Prerequ
 if TYPE_CHECKING:
     from tcop_mock.callbacks.notification_template import NotificationTemplate
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.contract.plain_callback import PlainCallback
+    from tcop_mock.contract.preflight import PlainCallback
     from tcop_mock.contract.reproduce import Flag
     from tcop_mock.domain.contract import Clause, ClauseTest
     from tcop_mock.domain.profile import Profile

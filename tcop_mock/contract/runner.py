@@ -14,9 +14,15 @@ from tcop_mock.contract.assertions import (
     AssertionContext,
     describe_response,
 )
-from tcop_mock.contract.attribution import NAMED_CLAUSES, attributed_results
-from tcop_mock.contract.bounded_wait import BoundedWaitTransport
-from tcop_mock.contract.breakdown import Breakdown, RequestLog, find_breakdown, is_broken, is_suspect
+from tcop_mock.contract.attribution import (
+    NAMED_CLAUSES,
+    Breakdown,
+    RequestLog,
+    attributed_results,
+    find_breakdown,
+    is_broken,
+    is_suspect,
+)
 from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
@@ -24,22 +30,29 @@ from tcop_mock.contract.clause_outcome import (
 )
 from tcop_mock.contract.clauses import assertion_of, builder_of
 from tcop_mock.contract.findings import Failure
+from tcop_mock.contract.limits import BoundedWaitTransport, RequestSlots
 from tcop_mock.contract.misreadings import misread_failure
 from tcop_mock.contract.observation import EffectObservation
-from tcop_mock.contract.phase_run import PhaseRun
-from tcop_mock.contract.plain_callback import PlainCallback, Trial, is_refused, try_candidates
+from tcop_mock.contract.phase_run import PhaseRun, Repeater
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
-from tcop_mock.contract.preflight import MAX_SIDE_BY_SIDE, CredentialsRejectedError, Preflight, run_preflight
+from tcop_mock.contract.preflight import (
+    MAX_SIDE_BY_SIDE,
+    CredentialsRejectedError,
+    PlainCallback,
+    Preflight,
+    Trial,
+    is_refused,
+    run_preflight,
+    try_candidates,
+)
 from tcop_mock.contract.process_runner import ProcessRunner
 from tcop_mock.contract.refusals import refused_service, with_refusals
-from tcop_mock.contract.repetition import Repeater
 from tcop_mock.contract.request_runner import (
     BODY_TIMEOUT_S,
     LATE_BODY_TIMEOUT_S,
     RequestRunner,
     needs_full_response,
 )
-from tcop_mock.contract.slots import RequestSlots
 from tcop_mock.domain.contract import Clause, MissingPrerequisite, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (

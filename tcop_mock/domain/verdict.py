@@ -144,7 +144,7 @@ class ClauseResult:
     duration_s: float = 0.0
     """How long its requests took, in seconds."""
     missing: MissingPrerequisite | None = None
-    """The precondition that the run does not meet; :func:`tcop_mock.reports.reasons.reason_text` has its words."""
+    """The precondition that the run does not meet; :func:`tcop_mock.reports.text.reason_text` has its words."""
 
     @property
     def fixes(self) -> tuple[Clause, ...]:

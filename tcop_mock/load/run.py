@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import LoadFinished, LoadStarted
 from tcop_mock.errors import UsageError
-from tcop_mock.load.aggregate import StatsAggregator
 from tcop_mock.load.engine import LoadEngine
 from tcop_mock.load.executors import ScenarioExecutor, connection_class_for, make_executor
+from tcop_mock.load.stats import StatsAggregator
 from tcop_mock.load.workers import WorkerPool
 
 if TYPE_CHECKING:

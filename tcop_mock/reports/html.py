@@ -18,8 +18,7 @@ from tcop_mock.reports.findings import (
     stale_entries,
 )
 from tcop_mock.reports.html_page import MAX_CHARS, add, add_list, add_pairs, add_result, add_table, new_page, to_html
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import overall_result
+from tcop_mock.reports.summary import overall_result, reason_text
 from tcop_mock.reports.text import LABELS, clause_label, count_summary, one_line, overall_sentence, pluralize
 
 if TYPE_CHECKING:

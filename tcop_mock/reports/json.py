@@ -17,8 +17,7 @@ from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.baseline import finding_fingerprint
 from tcop_mock.reports.pytest_export import finding_test_module
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import catalogue_sha256, format_utc, skipped_clauses, tool_document
+from tcop_mock.reports.summary import catalogue_sha256, format_utc, reason_text, skipped_clauses, tool_document
 from tcop_mock.reports.text import UNSAFE_CHARACTERS, overall_sentence
 
 if TYPE_CHECKING:

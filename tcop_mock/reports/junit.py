@@ -20,8 +20,7 @@ from tcop_mock.domain.contract import Level
 from tcop_mock.domain.load import ObjectiveStatus
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports.findings import baseline_status, clause_details, stale_entries, summary_line
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import any_must_checked, is_gating, run_metadata
+from tcop_mock.reports.summary import any_must_checked, is_gating, reason_text, run_metadata
 from tcop_mock.reports.text import (
     MAX_REASON_CHARS,
     clause_label,

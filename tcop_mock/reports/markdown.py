@@ -21,8 +21,7 @@ from tcop_mock.reports.findings import (
     stale_entries,
     summary_line,
 )
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
+from tcop_mock.reports.summary import OverallResult, is_gating, overall_result, reason_text
 from tcop_mock.reports.text import (
     LABELS,
     clause_label,

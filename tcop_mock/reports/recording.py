@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tcop_mock.domain.target import MASK, is_secret_header, mask_query_secrets
+from tcop_mock.reports.bodies import body_lines
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import one_line, pluralize
-from tcop_mock.reports.validation import body_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,8 +11,7 @@ from tcop_mock.domain.contract import Level, Prerequisite
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.reports import summary
 from tcop_mock.reports.findings import MAX_TITLE_CHARS, baseline_status, command_lines, stale_entries
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
+from tcop_mock.reports.summary import OverallResult, is_gating, overall_result, reason_text
 from tcop_mock.reports.text import (
     LABELS,
     MAX_REASON_CHARS,

@@ -11,8 +11,7 @@ from tcop_mock._version import __version__
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.verdict import INTERRUPTED, ClauseStatus
 from tcop_mock.reports import summary
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import OverallResult, any_must_checked, is_gating, overall_result
+from tcop_mock.reports.summary import OverallResult, any_must_checked, is_gating, overall_result, reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,9 +5,10 @@ characters, a summary of 1,024, a dedup key of 255); WeCom's page on group robot
 4,096 bytes, 20 messages a minute) and its global error codes; DingTalk's page on custom robots (20 messages a minute);
 Feishu's page on custom bots (100 messages a minute, 20 KB); Telegram's Bot API (GET and POST, parameters as query, form
 or JSON; a text of 1 to 4,096 characters; ``ok``, ``error_code`` and ``description``) and its FAQ for bots (20 messages
-a minute in a group); Slack's changelog of 2016-05-17 (errors of incoming
-webhooks) and its page on rate limits; RFC 9110, 9.2.1 (GET, HEAD and OPTIONS change nothing). Messages of undocumented
-errors are assumed.
+a minute in a group); Slack's changelog of 2016-05-17 (errors of incoming webhooks) and its page on rate limits;
+Discord's page on webhooks (``wait``; ``content`` of 2,000 characters, or ``embeds``); RFC 9110, 9.2.1 (GET, HEAD and
+OPTIONS change nothing). Assumed: messages of undocumented errors, the texts of Discord's errors, its 204 without
+``wait``, and all answers of Microsoft Teams (200 with ``1`` of an incoming webhook, 202 of a workflow).
 """
 
 from __future__ import annotations
@@ -21,13 +22,55 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from tcop_mock.server.chat_stubs import ChatAnswer, discord, teams
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+_MAX_DISCORD_CHARS = 2000
+_DISCORD_CONTENT = ("content", "embeds", "components", "poll")
+_TEAMS_CONTENT = ("text", "summary", "attachments", "sections", "body")
+
+
+class ChatAnswer(NamedTuple):
+    """What a chat answers."""
+
+    status: int
+    body: str
+    note: str
+    """What is wrong with the message; empty if the chat shows it."""
+    is_json: bool = True
+
+
+def discord(request: ReceivedRequest, body: Any) -> ChatAnswer:  # noqa: ANN401 - any JSON value
+    """Answer as a webhook of Discord does."""
+    message = body if isinstance(body, dict) else {}
+    if not any(message.get(key) for key in _DISCORD_CONTENT):
+        return _discord_error(50006, "Cannot send an empty message")
+    if len(str(message.get("content") or "")) > _MAX_DISCORD_CHARS:
+        return _discord_error(50035, "Invalid Form Body: content must be 2000 or fewer in length")
+    wants_message = parse_qs(urlsplit(request.path).query).get("wait") == ["true"]
+    if wants_message:
+        return ChatAnswer(HTTPStatus.OK, json.dumps({"id": "1", "content": message.get("content", "")}), "")
+    return ChatAnswer(HTTPStatus.NO_CONTENT, "", "")
+
+
+def teams(request: ReceivedRequest, body: Any) -> ChatAnswer:  # noqa: ANN401 - any JSON value
+    """Answer as an incoming webhook of Teams does, or as a workflow."""
+    message = body if isinstance(body, dict) else {}
+    if not any(message.get(key) for key in _TEAMS_CONTENT):
+        error = "Summary or Text is required."
+        return ChatAnswer(HTTPStatus.BAD_REQUEST, error, error, is_json=False)
+    if "/workflows/" in request.path:
+        return ChatAnswer(HTTPStatus.ACCEPTED, "", "")
+    return ChatAnswer(HTTPStatus.OK, "1", "", is_json=False)
+
+
+def _discord_error(code: int, text: str) -> ChatAnswer:
+    return ChatAnswer(HTTPStatus.BAD_REQUEST, json.dumps({"message": text, "code": code}), text)
+
 
 _MINUTE_S = 60.0
 _QUERY_RECIPIENT_KEYS = ("key", "access_token")

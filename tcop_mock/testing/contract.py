@@ -20,8 +20,7 @@ from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.verdict import INTERRUPTED, ClauseResult, ClauseStatus
 from tcop_mock.reports.findings import clause_details, summary_line
-from tcop_mock.reports.reasons import reason_text
-from tcop_mock.reports.summary import OverallResult, is_gating, overall_result
+from tcop_mock.reports.summary import OverallResult, is_gating, overall_result, reason_text
 from tcop_mock.reports.text import MAX_REASON_CHARS, clause_label, count_summary, one_line, overall_sentence, pluralize
 from tcop_mock.testing.catch import in_pytest
 from tcop_mock.testing.options import test_id, test_seed

@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
 from tcop_mock.contract.observation import ObservationConfig
-from tcop_mock.process.command import ReceiverCommand
-from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverProcess
+from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverCommand, ReceiverProcess
 from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.testing.usage_errors import target_errors_as_failures

@@ -1,26 +1,54 @@
-"""Deliver callbacks to the receiver under test as TCOP does, without real pauses."""
+"""The receiver under test: ``tcop_target`` opens it; senders deliver callbacks as TCOP does, without real pauses."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tcop_mock.api import deliver
 from tcop_mock.testing.settings import settings_of
-from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error
+from tcop_mock.testing.usage_errors import target_errors_as_failures, usage_error, usage_errors_as_failures
 from tcop_mock.transport.caller import run_beside, run_beside_async
+from tcop_mock.transport.open import OpenTarget, open_target, resolve_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pytest
 
     from tcop_mock.api import Body
     from tcop_mock.domain.delivery import Attempt, Delivery, OutgoingRequest
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.transport.open import OpenTarget
+    from tcop_mock.domain.target import Target
+
+
+@contextmanager
+def open_target_under_test(value: object, node: pytest.Item) -> Iterator[OpenTarget]:
+    """Open the value of ``tcop_target`` for one test.
+
+    Raises:
+        Failed: the value is no target, or a target on another machine that no option allows.
+    """
+    settings = settings_of(node)
+    with usage_errors_as_failures("tcop_target"):
+        target = resolve_target(value)
+    _require_allowed(target, settings.allowed_hosts)
+    with ExitStack() as stack:
+        with target_errors_as_failures(), usage_errors_as_failures("tcop_target"):
+            opened = stack.enter_context(open_target(value, settings.profile.delivery.answer_cap_bytes))
+        yield opened
+
+
+def _require_allowed(target: Target, allowed_hosts: tuple[str, ...]) -> None:
+    """Refuse a target on another machine unless an option names it: a test run by accident must not page anybody."""
+    if not target.is_on_this_machine and target.host not in allowed_hosts:
+        usage_error(
+            f"tcop_target {target} is on another machine; --tcop-allow-host {target.host}, or tcop_allow_host in the "
+            "ini file, allows it"
+        )
 
 
 _MAX_SHOWN_ERRORS = 3

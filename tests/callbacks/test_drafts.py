@@ -19,7 +19,7 @@ from tcop_mock.catalog.loader import Catalog, parse_shape
 from tcop_mock.catalog.schema_check import validator
 from tcop_mock.domain.alarm import Form, State
 from tcop_mock.domain.shape import without_unpublished
-from tcop_mock.reports.entry_toml import entry_toml
+from tcop_mock.reports.shape import entry_toml
 
 if TYPE_CHECKING:
     from tcop_mock.domain.shape import Shape

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.contract.clauses import load_clauses
-from tcop_mock.contract.fixes import FRAMEWORK_NAMES, fixes_for
+from tcop_mock.contract.clauses import FRAMEWORK_NAMES, fixes_for, load_clauses
 
 if TYPE_CHECKING:
     from commands import RunCommand

@@ -19,9 +19,8 @@ from scripted_server import Peer, ScriptedServer
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.cli import listen_control
-from tcop_mock.cli.listen import open_listener
+from tcop_mock.cli.listen import ForwardedReply, Forwarder, open_listener
 from tcop_mock.cli.listen_control import NumberedRecord, ReceivedLog
-from tcop_mock.cli.listen_forward import ForwardedReply, Forwarder
 from tcop_mock.cli.options import CommonOptions
 from tcop_mock.cli.receive_options import ReceiveOptions
 from tcop_mock.domain.delivery import Outcome

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from console_page import new_app, open_page
 
-from tcop_mock.console.contract_check import Observation
-from tcop_mock.console.forwarded import ForwardedMessages
+from tcop_mock.console.contract_check import ForwardedMessages, Observation
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.load_summary import SecondElapsed, SeriesPoint

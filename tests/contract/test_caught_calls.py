@@ -18,7 +18,7 @@ from tcop_mock.contract.preflight import Preflight
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 from tcop_mock.domain.verdict import ClauseStatus
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 from tcop_mock.server.catching_proxy import CallLog
 from tcop_mock.server.downstream import DownstreamRecorder, ReceivedMessage
 

@@ -27,7 +27,7 @@ from tcop_mock.domain.contract import CredentialVariant, RequestCase
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.domain.verdict import ClauseStatus
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 from tcop_mock.server.messages import ReceivedRequest, Reply
 
 USER, PASSWORD = "alice", "s3cr3t'Pa$s w\"ord"

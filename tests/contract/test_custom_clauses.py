@@ -12,8 +12,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.assertions import Assertion
 from tcop_mock.contract.builders import plain
 from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.contract.clauses import PluginGroup
-from tcop_mock.contract.custom_clauses import load_custom_clauses
+from tcop_mock.contract.clauses import PluginGroup, load_custom_clauses
 from tcop_mock.domain.contract import Phase
 from tcop_mock.errors import UsageError
 

@@ -17,7 +17,7 @@ from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.verdict import ClauseStatus
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

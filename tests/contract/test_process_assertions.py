@@ -16,9 +16,9 @@ from tcop_mock.contract.builders import process_callbacks
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clause_outcome import ClauseOutcome
 from tcop_mock.contract.clauses import find_clause, load_clauses
-from tcop_mock.contract.output_leaks import OutputLeaks
 from tcop_mock.contract.process_assertions import numbered
 from tcop_mock.contract.process_runner import ProcessRunner
+from tcop_mock.contract.receiver_control import OutputLeaks
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.errors import TargetError

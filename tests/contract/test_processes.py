@@ -10,7 +10,7 @@ from receiver_factories import CREDENTIALS
 from run_check import failed_codes
 
 from tcop_mock.domain.verdict import ClauseStatus
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="proc(5) is Linux's")
 

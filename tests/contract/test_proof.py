@@ -29,7 +29,7 @@ from tcop_mock.domain.profile import DEFAULT_PROFILE, Profile
 from tcop_mock.domain.target import Credentials, Secret
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import TargetError
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.messages import ReceivedRequest, Reply
 

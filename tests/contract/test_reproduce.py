@@ -29,7 +29,7 @@ from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, 
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ReproducedRequest
-from tcop_mock.inputs.check_report import parse_request
+from tcop_mock.inputs.documents import parse_request
 from tcop_mock.inputs.reader import read_inputs
 from tcop_mock.inputs.requests import InputRequest
 from tcop_mock.reports.json import check_document, json_text

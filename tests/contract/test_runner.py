@@ -29,7 +29,7 @@ from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseFinished, ClauseStarted, ClauseStatus, RunEvent, RunFinished, RunStarted
 from tcop_mock.errors import TargetError
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

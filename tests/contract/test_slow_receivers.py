@@ -13,7 +13,7 @@ from timed_receivers import NEVER_S, Timing, check_timed
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import ClauseStatus
-from tcop_mock.reports.reasons import reason_text
+from tcop_mock.reports.summary import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,9 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.domain.alarm import State
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.check_report import parse_request
-from tcop_mock.inputs.edits import apply_edits, shift_times
+from tcop_mock.inputs.documents import parse_request
 from tcop_mock.inputs.reader import read_requests
+from tcop_mock.inputs.requests import apply_edits, shift_times
 
 if TYPE_CHECKING:
     from tcop_mock.inputs.requests import InputRequest

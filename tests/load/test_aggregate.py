@@ -10,8 +10,7 @@ from load_samples import make_plan, second_stats
 
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
-from tcop_mock.load.aggregate import StatsAggregator, merge_points
-from tcop_mock.load.stats import SHORT_BATCH, Counters, SecondStats, StatsRecorder
+from tcop_mock.load.stats import SHORT_BATCH, Counters, SecondStats, StatsAggregator, StatsRecorder, merge_points
 
 if TYPE_CHECKING:
     from tcop_mock.domain.load_summary import SecondElapsed

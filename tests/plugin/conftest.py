@@ -23,7 +23,6 @@ import tcop_mock.testing.factories
 import tcop_mock.testing.receiver
 import tcop_mock.testing.run
 import tcop_mock.testing.senders
-import tcop_mock.testing.target
 import tcop_mock.transport.asgi
 import tcop_mock.transport.delivery
 import tcop_mock.transport.open  # noqa: F401 - an inner run forgets its imports, unless they were there before it

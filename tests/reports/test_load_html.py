@@ -18,8 +18,7 @@ from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import LoadModel
 from tcop_mock.domain.load_summary import Distribution, LoadSummary, SeriesPoint
 from tcop_mock.load.slo import evaluate, parse_objectives
-from tcop_mock.reports.charts import Bar, bar_chart, short_time
-from tcop_mock.reports.load_html import load_html
+from tcop_mock.reports.load_html import Bar, bar_chart, load_html, short_time
 from tcop_mock.reports.load_json import load_csv
 
 _HELD = evaluate(parse_objectives(["p99<500ms,errors<20%"], LoadModel.SCRIPT), SUMMARY)

@@ -18,10 +18,9 @@ import httpx
 import pytest
 
 from tcop_mock.errors import UsageError
-from tcop_mock.server import app_calls, caught_connections
-from tcop_mock.server.app_calls import AppCalls
+from tcop_mock.server import app_calls
+from tcop_mock.server.app_calls import AppCalls, CaughtConnections
 from tcop_mock.server.catching_proxy import CatchingProxy
-from tcop_mock.server.caught_connections import CaughtConnections
 from tcop_mock.server.caught_hosts import CaughtHosts
 
 if TYPE_CHECKING:
@@ -313,4 +312,4 @@ def test_proxies_are_read_from_the_environment() -> None:
 )
 def test_names_of_this_machine(name: str, *, is_local: bool) -> None:
     """And those of no other."""
-    assert caught_connections._is_local(name) is is_local
+    assert app_calls._is_local(name) is is_local

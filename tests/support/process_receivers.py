@@ -16,8 +16,7 @@ from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.plan import CheckPlan
-from tcop_mock.process.command import ReceiverCommand
-from tcop_mock.process.receiver_process import ReceiverProcess
+from tcop_mock.process.receiver_process import ReceiverCommand, ReceiverProcess
 from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.transport.clock import monotonic_s
 from tcop_mock.transport.http1 import HttpTransport

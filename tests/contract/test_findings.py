@@ -11,8 +11,8 @@ from receiver_factories import CREDENTIALS
 from run_check import check_directly
 from timed_receivers import NEVER_S, Timing, check_timed
 
-from tcop_mock.contract.causes import fix_code, fix_code_of_pattern
 from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.findings import fix_code, fix_code_of_pattern
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.reports.findings import fix_pairs

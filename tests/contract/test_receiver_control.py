@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcop_mock.contract.output_leaks import OutputLeaks
+from tcop_mock.contract.receiver_control import OutputLeaks
 from tcop_mock.domain.target import Credentials, Secret
 
 

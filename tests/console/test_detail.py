@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcop_mock.console.json_lines import MAX_LINES, JsonLine, json_lines
+from tcop_mock.console.detail import MAX_LINES, JsonLine, json_lines
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet="aé\u4e91"),
