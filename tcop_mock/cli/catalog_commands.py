@@ -39,7 +39,7 @@ def list_command(glob: str, *, mutators: bool, only_lint: bool, common: CommonOp
     if mutators and only_lint:
         raise UsageError("--mutators and --lint exclude each other: one lists mutators, the other checks entries")
     if mutators:
-        from tcop_mock.cli.catalog import list_mutators
+        from tcop_mock.cli.export import list_mutators
 
         list_mutators(glob, common)
         return 0
@@ -267,7 +267,7 @@ def export_command(
     existing files are never overwritten. DIR must be new, empty, or an earlier export, whose outdated files it removes.
     --pact writes one file for the Pact verifier of the receiver's language; each 2xx keeps it.
     """
-    from tcop_mock.cli.catalog import export, export_pact
+    from tcop_mock.cli.export import export, export_pact
 
     if pact is not None:
         export_pact(pact, pact_path, shapes=shapes, has_others=bool(folder or langs or forms), common=common)

@@ -52,7 +52,7 @@ class Row:
 def show_settings(verb: str | None, common: CommonOptions) -> None:
     """Print the settings of a command, or of all."""
     settings = click.get_current_context().find_root().default_map
-    assert isinstance(settings, Settings)  # noqa: S101 - cli/commands.py sets it
+    assert isinstance(settings, Settings)  # noqa: S101 - cli/main.py sets it
     if verb is not None and verb not in settings:
         raise UnknownNameError("command", verb, settings, listing="tcop-mock --help lists them")
     rows = [row for row in _rows(settings) if verb in {None, row.verb}]

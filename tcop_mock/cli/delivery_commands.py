@@ -163,6 +163,6 @@ def reconcile_command(ledger: str, received: str, *, limit: int, common: CommonO
     objId, unInstanceId or object, and state), or a recording of listen. -: standard input. Exit code: 0 they agree, 1
     they differ.
     """
-    from tcop_mock.cli.load import reconcile
+    from tcop_mock.cli.reconcile import reconcile
 
     return reconcile(ledger, received, limit, common)

@@ -1,7 +1,4 @@
-"""The work of load and reconcile.
-
-load: preflight, run, and report. reconcile: compare a ledger with what the receiver has.
-"""
+"""The work of load: preflight, run, and report."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import click
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.rendering import BodyRenderer
-from tcop_mock.cli.arguments import STDIN, open_input, resolve_target
+from tcop_mock.cli.arguments import resolve_target
 from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locust
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, preflight, prepare_script, time_scale
 from tcop_mock.cli.signals import INTERRUPTED
@@ -26,9 +23,7 @@ from tcop_mock.domain.load import LoadModel, ObjectiveStatus
 from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
-from tcop_mock.load.ledger import Ledger, read_ledger
-from tcop_mock.load.reconcile import read_received_items
-from tcop_mock.load.reconcile import reconcile as compare
+from tcop_mock.load.ledger import Ledger
 from tcop_mock.load.run import LoadRun
 from tcop_mock.load.schedule import weighted_shapes
 from tcop_mock.load.slo import evaluate, parse_objectives
@@ -39,7 +34,6 @@ from tcop_mock.reports.files import write_report
 from tcop_mock.reports.formats import JUNIT_FORMAT, ReportFile, parse_report_file, render_load
 from tcop_mock.reports.json import write_json
 from tcop_mock.reports.load_json import load_document
-from tcop_mock.reports.reconciliation import reconciliation_document, reconciliation_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,21 +195,3 @@ def _report_files(scenario: ScenarioOptions) -> list[ReportFile]:
     if not scenario.slo and any(file.format_name == JUNIT_FORMAT for file in files):
         raise UsageError("--report junit has a case per objective: give some with --slo")
     return files
-
-
-_DIFFERS = 1
-
-
-def reconcile(ledger: str, received: str, limit: int, common: CommonOptions) -> int:
-    """Print the differences, at most ``limit`` objects of each kind; return the exit code."""
-    if ledger == received == STDIN:
-        raise UsageError("standard input can be one of the two only: name a file for the other")
-    with open_input(ledger) as first, open_input(received) as second:
-        names = [name if name != STDIN else "standard input" for name in (ledger, received)]
-        found = compare(read_ledger(first, names[0]), read_received_items(second, names[1]), names[0], limit)
-    if common.as_json:
-        write_json(reconciliation_document(found, *names), sys.stdout)
-    else:
-        for line in reconciliation_lines(found, *names):
-            click.echo(line)
-    return 0 if found.is_consistent else _DIFFERS
