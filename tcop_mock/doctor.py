@@ -48,6 +48,11 @@ _MAX_NAMES = 10
 _SELF_SIGNED_CODES, _NO_ISSUER_CODES, _OTHER_NAME_CODES, _EXPIRED_CODE = {18, 19}, {2, 20, 21}, {62, 64}, 10
 
 """OpenSSL error numbers, from its x509_vfy.h."""
+_SLOW_SHARE = 0.5
+_CLOCK_TOLERANCE_S, _ZONE_TOLERANCE_S, _HALF_HOUR_S = 60, 90, 1800
+_MAX_ADDRESSES = 8
+_TEST_POLICY_NAME = "tcop-mock doctor: a test, nothing to do"
+_UNREACHABLE = frozenset({Outcome.DNS, Outcome.REFUSED, Outcome.TLS})
 
 
 def dns_failure(problem: str) -> Diagnostic:
@@ -155,11 +160,6 @@ def _tls_advice(code: int, certificate: Certificate | None, host: str) -> str:
     if code in _OTHER_NAME_CODES:
         return f"get one for {host}, or register a URL with a name in the certificate"
     return "the port must support TLS 1.2 or 1.3 and must not request a client certificate"
-
-
-_SLOW_SHARE = 0.5
-
-_CLOCK_TOLERANCE_S, _ZONE_TOLERANCE_S, _HALF_HOUR_S = 60, 90, 1800
 
 
 def check_status(attempt: Attempt, protocol_cause: str = "") -> Diagnostic:
@@ -335,11 +335,6 @@ def _redirect_change(target: Target, location: str) -> tuple[str, str]:
 
 def _header(attempt: Attempt, name: str) -> str:
     return next((value for key, value in attempt.headers if key.lower() == name), "").strip()
-
-
-_MAX_ADDRESSES = 8
-_TEST_POLICY_NAME = "tcop-mock doctor: a test, nothing to do"
-_UNREACHABLE = frozenset({Outcome.DNS, Outcome.REFUSED, Outcome.TLS})
 
 
 def harmless_callback(generator: Generator, shape: Shape) -> bytes:

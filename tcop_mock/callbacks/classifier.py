@@ -44,6 +44,18 @@ _FUTURE_FIELD, _NO_MARK, _NO_FIELD, _NO_CAPTURED_FIELD = 8.0, 3.0, 1.0, 0.25
 """Costs of a difference. No body has a field of a later generation, and many lack one of their own."""
 _MARKS = frozenset({"alertId"})
 """Fields that all bodies of a generation have, and by which it is known."""
+PROMETHEUS, EVENTBRIDGE, DDOS = "prometheus", "eventbridge", "ddos"
+CLS, TEMPLATE, UNKNOWN = "cls", "template", "unknown"
+_TENCENT_SOURCE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.cloud\.tencent")
+_DDOS_PRODUCT = "antiddos"
+_CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"})
+_CLS_KEYS = frozenset({"TopicID", "LogsetID", "LogsetName", "TriggerTime", "FireTime", "ConsecutiveAlertNums"})
+_MIN_CLS_KEYS = 2
+_MAX_DEPTH = 6
+_ONE_PRODUCT = frozenset({AlarmKind.PROMETHEUS, AlarmKind.CLS})
+"""Kinds of alarms of one product, whose users choose the labels or the whole content."""
+_POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
+"""Weights of the features. A policy type identifies one shape or a few; a namespace identifies a product."""
 
 
 def field_paths(envelope: Envelope) -> frozenset[str]:
@@ -141,20 +153,6 @@ class _Features(NamedTuple):
         return (self.period_num_in_seconds is not envelope.is_period_num_in_seconds) + (
             bool(envelope.notify_periods) is not is_captured_period
         )
-
-
-PROMETHEUS, EVENTBRIDGE, DDOS = "prometheus", "eventbridge", "ddos"
-CLS, TEMPLATE, UNKNOWN = "cls", "template", "unknown"
-_TENCENT_SOURCE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.cloud\.tencent")
-_DDOS_PRODUCT = "antiddos"
-_CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo"})
-_CLS_KEYS = frozenset({"TopicID", "LogsetID", "LogsetName", "TriggerTime", "FireTime", "ConsecutiveAlertNums"})
-_MIN_CLS_KEYS = 2
-_MAX_DEPTH = 6
-_ONE_PRODUCT = frozenset({AlarmKind.PROMETHEUS, AlarmKind.CLS})
-"""Kinds of alarms of one product, whose users choose the labels or the whole content."""
-_POLICY_TYPE_WEIGHT, _NAMESPACE_WEIGHT, _SUBJECT_WEIGHT, _KEYS_WEIGHT, _TYPES_WEIGHT = 8.0, 4.0, 2.0, 4.0, 1.0
-"""Weights of the features. A policy type identifies one shape or a few; a namespace identifies a product."""
 
 
 class Classification(NamedTuple):

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+Kind = Literal["added", "removed", "changed", "type"]
+_ABSENT = object()
+
+
 def with_value(tree: Any, path: str, value: Any, *, create: bool = False) -> Any:  # noqa: ANN401 - JSON trees
     """Return a copy of a tree with a new value at a dotted path (list items by number).
 
@@ -87,10 +91,6 @@ def _key(node: Any, name: str) -> str | int | None:  # noqa: ANN401 - JSON trees
 
 def _unknown(tree: Any, path: str) -> UnknownNameError:  # noqa: ANN401 - JSON trees
     return UnknownNameError("path", path, all_paths(tree), where="the body")
-
-
-Kind = Literal["added", "removed", "changed", "type"]
-_ABSENT = object()
 
 
 class Difference(NamedTuple):

@@ -35,6 +35,48 @@ if TYPE_CHECKING:
 
 _SEPARATOR = "\x1f"
 _APP_ID = r"1[23]\d{8}"
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_OBSERVED_UNIT_ZH = "observedUnit_zh"
+
+"""Captured units may be in any script."""
+_TRANSLATED = {
+    "": ("title",),
+    "policy": ("name",),
+    "product": ("productShowName",),
+    "metrics": ("metricShowName",),
+    "events": ("eventShowName",),
+}
+_ASSUMED_PHRASES = {
+    "metrics": (
+        ("threshold: ours", "calcValue"),
+        ("range: ours", "range"),
+        ("name: from API name", "metricName"),
+        ("name: after ", "metricName"),
+        ("zh ours", "metricShowName_zh"),
+        ("for this metric ours", "namespace"),
+    ),
+    "events": (
+        ("recovery: ours", "recoverable"),
+        ("name: from event name", "eventName"),
+        ("en ours", "eventShowName"),
+        ("zh ours", "eventShowName_zh"),
+    ),
+}
+
+"""Phrases in ``source`` that mark a key without a source."""
+_SEED = 0
+_ID = re.compile(r"id$", re.IGNORECASE)
+_MAX_COMBINATIONS = 4096
+_MAX_BYTES = 4096
+
+"""Receivers must accept bodies up to 4 KiB (TCM115); no captured body was longer."""
+_COUNT_UNITS = frozenset(
+    {"Count", "Times", "Packets/sec", "Count/s", "Count/min", "Times/sec", "Times/min", "Requests/min"}
+)
+_MAX_PERCENT = 100
+_REQUEST_SUFFIX = "_request"
+
+"""Name suffix of metrics that are a percentage of a requested amount and may exceed 100."""
 
 
 def sample_matches(shape: Shape, dimensions: Mapping[str, Any], *, placeholder: bool = False) -> bool:
@@ -124,40 +166,6 @@ def _field_pattern(plan: CompiledShape, path: str, choices: Mapping[str, Any], g
     return f"(?P<{groups[path]}>{pattern})"
 
 
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
-
-_OBSERVED_UNIT_ZH = "observedUnit_zh"
-
-"""Captured units may be in any script."""
-
-_TRANSLATED = {
-    "": ("title",),
-    "policy": ("name",),
-    "product": ("productShowName",),
-    "metrics": ("metricShowName",),
-    "events": ("eventShowName",),
-}
-
-_ASSUMED_PHRASES = {
-    "metrics": (
-        ("threshold: ours", "calcValue"),
-        ("range: ours", "range"),
-        ("name: from API name", "metricName"),
-        ("name: after ", "metricName"),
-        ("zh ours", "metricShowName_zh"),
-        ("for this metric ours", "namespace"),
-    ),
-    "events": (
-        ("recovery: ours", "recoverable"),
-        ("name: from event name", "eventName"),
-        ("en ours", "eventShowName"),
-        ("zh ours", "eventShowName_zh"),
-    ),
-}
-
-"""Phrases in ``source`` that mark a key without a source."""
-
-
 def duplicate_name(entry: LintedEntry) -> Iterator[Problem]:
     """Yield duplicate names: policies select a metric or an event by its name."""
     seen: dict[str, str] = {}
@@ -234,17 +242,6 @@ def placeholder_not_assumed(entry: LintedEntry) -> Iterator[Problem]:
         path = f"dimensions.{key}"
         if value == PLACEHOLDER and path not in entry.shape.assumed:
             yield Problem(path, f"the sample shows {PLACEHOLDER}, so its value is a guess", "add it to `assumed`")
-
-
-_SEED = 0
-
-_ID = re.compile(r"id$", re.IGNORECASE)
-
-_MAX_COMBINATIONS = 4096
-
-_MAX_BYTES = 4096
-
-"""Receivers must accept bodies up to 4 KiB (TCM115); no captured body was longer."""
 
 
 def value_template_mismatch(entry: LintedEntry) -> Iterator[Problem]:
@@ -371,17 +368,6 @@ class LintedEntry(NamedTuple):
         for kind in ("metrics", "events"):
             for index, row in enumerate(self.table.get(kind, ())):
                 yield f"{kind}.{index}", row
-
-
-_COUNT_UNITS = frozenset(
-    {"Count", "Times", "Packets/sec", "Count/s", "Count/min", "Times/sec", "Times/min", "Requests/min"}
-)
-
-_MAX_PERCENT = 100
-
-_REQUEST_SUFFIX = "_request"
-
-"""Name suffix of metrics that are a percentage of a requested amount and may exceed 100."""
 
 
 def percentage_over_100(entry: LintedEntry) -> Iterator[Problem]:

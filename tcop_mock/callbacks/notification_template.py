@@ -56,6 +56,49 @@ STATUS_TEXTS = {
     "降级": State.FIRING,
 }
 """Values of the variables ``status``, ``status_fmt`` and ``status_level_fmt``, and the states that they tell."""
+_SUFFIX = "fmt"
+_NOT_LETTERS = re.compile(r"[^a-z0-9\u4e00-\u9fff]")
+_LINE = re.compile(
+    r"^[\s>*#|_\-\"'`•·\[\]]*([A-Za-z\u4e00-\u9fff][\w .-]{1,40}?)[*_`\"'\]]*\s*[:：=]\s*(.+?)\s*$", re.MULTILINE
+)
+_PLACEHOLDER = re.compile(r"\{\{\s*\.?([A-Za-z_]+)\s*\}\}")
+_OTHER_NAMES = {
+    "policy": "policy",
+    "state": "status",
+    "级别": "current_level",
+    "内容": "content",
+    "地域": "region",
+    "对象": "object",
+    "持续时间": "duration",
+    "持续时长": "duration",
+    "首次触发时间": "first_trigger_time",
+    "恢复时间": "recovery_time",
+    "触发时间": "trigger_time",
+    "等级": "current_level",
+    "策略": "policy",
+    "策略名称": "policy_name",
+    "状态": "status",
+}
+"""Names that users give to variables in their own words."""
+_COMMON_NAMES = frozenset({"content", "object", "status", "region", "duration", "app_id", "policy"})
+"""Variables under whose names, or words for them, other senders write, too."""
+_FACTS = {
+    "object": ("object",),
+    "policy": ("policy_name", "policy_id", "policy"),
+    "status": ("status", "status_level"),
+    "level": ("current_level", "last_level"),
+    "value": ("current_value_content",),
+    "content": ("content",),
+    "time of the trigger": ("trigger_time", "first_trigger_time"),
+    "time of the recovery": ("recovery_time",),
+}
+_NEEDED = ("object", "policy", "status", "time of the trigger")
+"""What a receiver needs to keep incidents apart, and to close them."""
+_ALWAYS_MISSING = ("sessionId", "dimensions of the object")
+"""What no variable of a template holds."""
+_MIN_NAMES = 2
+_MAX_DEPTH = 6
+_MAX_TEXT_CHARS = 100_000
 
 
 class NotificationTemplate:
@@ -160,52 +203,9 @@ VARIABLES = tuple(_VALUES)
 """Names of all variables."""
 
 
-_SUFFIX = "fmt"
-_NOT_LETTERS = re.compile(r"[^a-z0-9\u4e00-\u9fff]")
-_LINE = re.compile(
-    r"^[\s>*#|_\-\"'`•·\[\]]*([A-Za-z\u4e00-\u9fff][\w .-]{1,40}?)[*_`\"'\]]*\s*[:：=]\s*(.+?)\s*$", re.MULTILINE
-)
-_PLACEHOLDER = re.compile(r"\{\{\s*\.?([A-Za-z_]+)\s*\}\}")
 _NAMES = {
     _NOT_LETTERS.sub("", name.removesuffix(f"_{_SUFFIX}")): name.removesuffix(f"_{_SUFFIX}") for name in VARIABLES
 }
-_OTHER_NAMES = {
-    "policy": "policy",
-    "state": "status",
-    "级别": "current_level",
-    "内容": "content",
-    "地域": "region",
-    "对象": "object",
-    "持续时间": "duration",
-    "持续时长": "duration",
-    "首次触发时间": "first_trigger_time",
-    "恢复时间": "recovery_time",
-    "触发时间": "trigger_time",
-    "等级": "current_level",
-    "策略": "policy",
-    "策略名称": "policy_name",
-    "状态": "status",
-}
-"""Names that users give to variables in their own words."""
-_COMMON_NAMES = frozenset({"content", "object", "status", "region", "duration", "app_id", "policy"})
-"""Variables under whose names, or words for them, other senders write, too."""
-_FACTS = {
-    "object": ("object",),
-    "policy": ("policy_name", "policy_id", "policy"),
-    "status": ("status", "status_level"),
-    "level": ("current_level", "last_level"),
-    "value": ("current_value_content",),
-    "content": ("content",),
-    "time of the trigger": ("trigger_time", "first_trigger_time"),
-    "time of the recovery": ("recovery_time",),
-}
-_NEEDED = ("object", "policy", "status", "time of the trigger")
-"""What a receiver needs to keep incidents apart, and to close them."""
-_ALWAYS_MISSING = ("sessionId", "dimensions of the object")
-"""What no variable of a template holds."""
-_MIN_NAMES = 2
-_MAX_DEPTH = 6
-_MAX_TEXT_CHARS = 100_000
 
 
 class TemplateBody(NamedTuple):

@@ -52,6 +52,19 @@ _CONDITIONS_PATH = "alarmPolicyInfo.conditions"
 _OUTLIER_FACTOR = 10
 
 """Factor above the largest plausible value from which a value is reported."""
+TEMPLATE_PROFILE = "template"
+MAX_ISSUES = 100
+"""Maximum number of problems, and of deviations, reported for one body."""
+_SUBJECT_NOUNS = {"metricName": "metric", "eventName": "event"}
+_NOT_A_CALLBACK = (
+    "is not an alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
+    "(a body of your own template? --profile template)"
+)
+_NOT_OF_TENCENT = "no source of Tencent Cloud, whose events come from <product>.cloud.tencent"
+_OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is no alarm callback of TCOP"
+_LIST = "is a list; TCOP never posts a list, each callback is a request of its own"
+_NESTED = "holds an alarm callback, which TCOP posts alone: give what is in here as a body of its own"
+_MAX_SHAPES = 5
 
 
 def implausible_values(shape: Shape, body: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON value
@@ -145,21 +158,6 @@ def implausible_ids(tree: Any) -> Iterator[Issue]:  # noqa: ANN401 - any JSON va
         yield Issue("alertId", "is neither the sessionId nor the sessionId followed by _ and a level")
     elif level is not None and level_of_id != level:
         yield Issue("alertId", f"ends with the level {short_repr(level_of_id)}, and alarmLevel is {short_repr(level)}")
-
-
-TEMPLATE_PROFILE = "template"
-MAX_ISSUES = 100
-"""Maximum number of problems, and of deviations, reported for one body."""
-_SUBJECT_NOUNS = {"metricName": "metric", "eventName": "event"}
-_NOT_A_CALLBACK = (
-    "is not an alarm callback: it has none of alarmStatus, alarmObjInfo and alarmPolicyInfo "
-    "(a body of your own template? --profile template)"
-)
-_NOT_OF_TENCENT = "no source of Tencent Cloud, whose events come from <product>.cloud.tencent"
-_OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is no alarm callback of TCOP"
-_LIST = "is a list; TCOP never posts a list, each callback is a request of its own"
-_NESTED = "holds an alarm callback, which TCOP posts alone: give what is in here as a body of its own"
-_MAX_SHAPES = 5
 
 
 class ValidationResult(NamedTuple):

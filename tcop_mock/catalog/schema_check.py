@@ -26,6 +26,25 @@ if TYPE_CHECKING:
 
 _ANNOTATIONS = frozenset({"$comment", "$id", "$schema", "description", "title"})
 _SCALARS = str | int | float | None
+KEY_PRESENCE_RULES = frozenset({"additionalProperties", "required"})
+"""Schema keywords about the presence or absence of a key."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_MAX_SHOWN = 6
+_MAX_SUGGESTION_CHARS = 100
+"""Longer keys get no suggestion, because the search would take too long."""
+_TYPE_NAMES = {
+    "array": "a list",
+    "boolean": "a boolean",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
+_short_repr = reprlib.Repr()
+_short_repr.maxstring = _short_repr.maxother = 60
+_short_repr.maxlevel = 2
+_API_DOCUMENTS = {"openapi": "OpenAPI", "swagger": "OpenAPI", "asyncapi": "AsyncAPI"}
 
 
 def compile_match(schema: Any) -> Match | None:  # noqa: ANN401 - an object or a boolean
@@ -166,26 +185,6 @@ def _anything(_value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return True
 
 
-KEY_PRESENCE_RULES = frozenset({"additionalProperties", "required"})
-"""Schema keywords about the presence or absence of a key."""
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_MAX_SHOWN = 6
-_MAX_SUGGESTION_CHARS = 100
-"""Longer keys get no suggestion, because the search would take too long."""
-_TYPE_NAMES = {
-    "array": "a list",
-    "boolean": "a boolean",
-    "integer": "an integer",
-    "null": "null",
-    "number": "a number",
-    "object": "an object",
-    "string": "a string",
-}
-_short_repr = reprlib.Repr()
-_short_repr.maxstring = _short_repr.maxother = 60
-_short_repr.maxlevel = 2
-
-
 class SchemaViolation(NamedTuple):
     """One violation of a schema."""
 
@@ -196,9 +195,6 @@ class SchemaViolation(NamedTuple):
     """Violated keyword of the schema: ``required``, ``type``, ..."""
     description: str
     """Description of the violated schema; for a missing or unknown key, of its table."""
-
-
-_API_DOCUMENTS = {"openapi": "OpenAPI", "swagger": "OpenAPI", "asyncapi": "AsyncAPI"}
 
 
 def validator(schema: Schema) -> Checker:

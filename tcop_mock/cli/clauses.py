@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause
 
 
+_WRAPPER = textwrap.TextWrapper(
+    78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
+_NO_REPORT_ERRORS = (LookupError, TypeError, AttributeError, ValueError)
+
+
 def resolve_clauses(
     globs: Sequence[str], skip: Sequence[str], clause_files: tuple[str, ...], common: CommonOptions
 ) -> Sequence[Clause]:
@@ -79,16 +85,11 @@ def _split(flag: str, globs: Sequence[str]) -> list[str]:
     return split
 
 
-_WRAPPER = textwrap.TextWrapper(
-    78, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-)
-
-
 def explain(code: str, framework: str | None, clause_files: tuple[str, ...], common: CommonOptions) -> None:
     """Print a clause in full, with sample fixes of one framework or of all."""
     clause = find_clause(all_clauses(clause_files, common), code)
     if common.as_json:
-        click.echo(json.dumps({"version": 1, "clause": _document(clause, framework)}, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({"version": 1, "clause": _explanation(clause, framework)}, ensure_ascii=False, indent=2))
         return
     click.echo(f"{clause.code} {clause.slug} [{clause.level}]")
     holds = f"In profile {', '.join(clause.profiles)}. " if clause.profiles else "In every profile. "
@@ -108,7 +109,7 @@ def explain(code: str, framework: str | None, clause_files: tuple[str, ...], com
             click.echo(f"\n  {FRAMEWORK_NAMES[name]}\n\n{textwrap.indent(sample.rstrip(), '    ')}")
 
 
-def _document(clause: Clause, framework: str | None) -> dict[str, object]:
+def _explanation(clause: Clause, framework: str | None) -> dict[str, object]:
     return {
         "code": clause.code,
         "slug": clause.slug,
@@ -121,9 +122,6 @@ def _document(clause: Clause, framework: str | None) -> dict[str, object]:
         "fix": clause.fix,
         "fixes": [{"title": fix.title, "samples": fix.samples_for(framework)} for fix in fixes_for(clause)],
     }
-
-
-_FORM_ERRORS = (LookupError, TypeError, AttributeError, ValueError)
 
 
 def keep_last_failed(
@@ -155,7 +153,7 @@ def keep_last_failed(
         document = None
     try:
         failed, seed = failed_codes(document), int(document["seed"])
-    except _FORM_ERRORS:
+    except _NO_REPORT_ERRORS:
         raise UsageError(
             f"--last-failed {path!r} is not a report of check; write one with --report json=FILE"
         ) from None

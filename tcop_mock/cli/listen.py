@@ -54,6 +54,16 @@ _HOP_BY_HOP = frozenset(
 )
 """Header fields of one connection (RFC 9110, 7.6.1), and those that each side writes itself."""
 _BAD_GATEWAY = b"the receiver of --forward did not answer\n"
+AUTH_VARIABLE = "TCOP_MOCK_AUTH"
+_HINT = "too many came at once; tcop-mock validate reads a recording"
+_TOO_FEW = 1
+_MAX_UNREADABLE_LINES = 20
+_MAX_BURST = 500
+_SHOWN_PER_S = 20
+_FEW_CONNECTIONS = 8
+_PAUSE_FACTOR = 20
+"""With more connections, so many times as long as it took to validate a body, none is validated. The first body of a
+shape takes a hundred times as long as another, and all senders would wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +106,6 @@ class Forwarder:
             return ForwardedReply(status, _BAD_GATEWAY, attempt=attempt)
         own = tuple(pair for pair in attempt.headers if pair[0].lower() not in _HOP_BY_HOP)
         return ForwardedReply(attempt.status, attempt.body, own, attempt=attempt)
-
-
-AUTH_VARIABLE = "TCOP_MOCK_AUTH"
-_HINT = "too many came at once; tcop-mock validate reads a recording"
-_TOO_FEW = 1
-_MAX_UNREADABLE_LINES = 20
-_MAX_BURST = 500
-_SHOWN_PER_S = 20
-_FEW_CONNECTIONS = 8
-_PAUSE_FACTOR = 20
-"""With more connections, so many times as long as it took to validate a body, none is validated. The first body of a
-shape takes a hundred times as long as another, and all senders would wait for it."""
 
 
 def listen(  # noqa: PLR0913 - one parameter an option

@@ -47,6 +47,18 @@ _CONDITION_TEXTS = {
     "where": "PATH=VALUE in the JSON body, such as alarmObjInfo.region=gz. Repeatable.",
     "after": "Number of a request; later ones match.",
 }
+CONTROL_PATH = "/__tcop-mock/"
+CONTROL_TOKEN_VARIABLE = "TCOP_MOCK_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
+_MAX_BYTES = 64 * 1024 * 1024
+"""Bodies that are kept for the control API; older requests are dropped."""
+_MAX_REQUESTS = 10_000
+_DEFAULT_TIMEOUT_S, _MAX_TIMEOUT_S = 5.0, 600.0
+_DEFAULT_LIMIT = 1000
+_CONDITIONS = ("service", "method", "path", "status", "shape", "contains", "where", "after")
+_OPEN_PATHS = frozenset({"readyz", "openapi.json"})
+"""What needs no token."""
+_OWN_SITES = frozenset({"same-origin", "none"})
+_Condition: TypeAlias = "Callable[[NumberedRecord], bool]"
 
 
 def openapi_document() -> dict[str, Any]:
@@ -176,19 +188,6 @@ def _emit_schema() -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-CONTROL_PATH = "/__tcop-mock/"
-CONTROL_TOKEN_VARIABLE = "TCOP_MOCK_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
-_MAX_BYTES = 64 * 1024 * 1024
-"""Bodies that are kept for the control API; older requests are dropped."""
-_MAX_REQUESTS = 10_000
-_DEFAULT_TIMEOUT_S, _MAX_TIMEOUT_S = 5.0, 600.0
-_DEFAULT_LIMIT = 1000
-_CONDITIONS = ("service", "method", "path", "status", "shape", "contains", "where", "after")
-_OPEN_PATHS = frozenset({"readyz", "openapi.json"})
-"""What needs no token."""
-_OWN_SITES = frozenset({"same-origin", "none"})
-
-
 class ControlError(Exception):
     """A request that the control API refuses."""
 
@@ -251,9 +250,6 @@ class ReceivedLog:
             self._waiting.append(arrived)
             await asyncio.wait({arrived}, timeout=left_s)
         return found
-
-
-_Condition: TypeAlias = "Callable[[NumberedRecord], bool]"
 
 
 def _where(text: str) -> _Condition:

@@ -53,6 +53,10 @@ if TYPE_CHECKING:
 
 _PLACE = "{token}"
 _RESTART_S = 60.0
+_TAIL_LINES, _TAIL_CHARS = 15, 200
+_FIRST_CALL_S = 0.5
+"""An app in this process is as fast as its code, and most that forward do so before they answer."""
+_ANY_COMMAND = "CMD"
 
 
 def reproduction_flags(options: ObserverOptions) -> list[Flag]:
@@ -213,11 +217,6 @@ def _restart_command(command: str) -> Callable[[], Awaitable[None]]:
     return restart
 
 
-_TAIL_LINES, _TAIL_CHARS = 15, 200
-_FIRST_CALL_S = 0.5
-"""An app in this process is as fast as its code, and most that forward do so before they answer."""
-
-
 @dataclass(slots=True)
 class StartedReceiver:
     """A receiver that the check starts."""
@@ -294,9 +293,6 @@ def print_calls(hints: Iterable[str], common: CommonOptions) -> None:
         common.info(f"calls of the receiver: {hint}")
 
 
-_ANY = "CMD"
-
-
 def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
     """Return the command that runs the clauses about effects and the process, and their number; empty if all ran.
 
@@ -313,6 +309,6 @@ def effects_hint(verdict: Verdict, path: str, folder: Path) -> str:
     )
     if not unseen:
         return ""
-    start = next(filter(None, (found.run for found in detect_apps(folder))), _ANY)
+    start = next(filter(None, (found.run for found in detect_apps(folder))), _ANY_COMMAND)
     command = f"tcop-mock check {shlex.quote(path)} --run {shlex.quote(start)}"
     return f"Next: {command}  (runs {pluralize(unseen, 'more clause')}, about effects)"

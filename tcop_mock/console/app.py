@@ -58,6 +58,14 @@ MAX_BODY_BYTES = 1024 * 1024
 _MAX_CHARS = 300
 _MAX_ITEMS = 50
 _MAX_SEED = 2**63
+_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+_MAX_REQUEST_BYTES = 2 * MAX_BODY_BYTES + 65_536
+_MAX_STREAMS = 8
+_MAX_ATTEMPTS = 10
+_MAX_TARGET_CHARS = 2_000
+_MAX_COMPOSED = 500
+_MAX_DURATION_S = 3_600.0
+_MAX_ERROR_CHARS, _MAX_PATH_CHARS = 1_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +151,6 @@ class Fields:
         return body
 
 
-_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-
-
 class Asset(NamedTuple):
     """A file of the page."""
 
@@ -167,15 +172,6 @@ def render_page(**values: str) -> str:
     template = (files("tcop_mock.console") / "templates" / "page.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(template).render(values)
-
-
-_MAX_REQUEST_BYTES = 2 * MAX_BODY_BYTES + 65_536
-_MAX_STREAMS = 8
-_MAX_ATTEMPTS = 10
-_MAX_TARGET_CHARS = 2_000
-_MAX_COMPOSED = 500
-_MAX_DURATION_S = 3_600.0
-_MAX_ERROR_CHARS, _MAX_PATH_CHARS = 1_000, 200
 
 
 class _NoSuchExchangeError(UsageError):

@@ -32,6 +32,11 @@ MAX_LINES = 2_000
 MAX_CHARS = 500
 """Limit of one line."""
 _MAX_DEPTH = 30
+_DEFAULT_RECEIVER = "http://127.0.0.1:8080/"
+_MAX_NOTE_CHARS = 400
+_MAX_DIFFERENCES = 200
+_MAX_COMMAND_CHARS = 60_000
+_MAX_EDITABLE_BYTES = 256 * 1024
 
 
 class JsonLine(NamedTuple):
@@ -76,13 +81,6 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - a JSON value
     if text is not None and len(text) > MAX_CHARS:
         return f"{one_line(json.dumps(text[:MAX_CHARS], ensure_ascii=False), 2 * MAX_CHARS)}… ({len(text)} characters)"
     return one_line(json.dumps(value, ensure_ascii=False), 2 * MAX_CHARS)
-
-
-_DEFAULT_RECEIVER = "http://127.0.0.1:8080/"
-_MAX_NOTE_CHARS = 400
-_MAX_DIFFERENCES = 200
-_MAX_COMMAND_CHARS = 60_000
-_MAX_EDITABLE_BYTES = 256 * 1024
 
 
 def detail_document(

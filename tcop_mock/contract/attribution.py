@@ -41,6 +41,9 @@ _COLLECTING_CLAUSES = frozenset({LATE_CLAUSE, LOAD_CLAUSE})
 """They report what other clauses met also if they fail already: late responses are one cause, wherever they are met."""
 
 _BROKEN = frozenset({ClauseStatus.FAIL, ClauseStatus.KNOWN})
+_GONE = frozenset({Outcome.REFUSED, Outcome.RESET_BEFORE_ANSWER})
+_CATALOGUE_CLAUSE = "TCM101"
+"""The clause whose requests are callbacks as the catalogue has them."""
 
 
 def attributed_results(
@@ -132,11 +135,6 @@ def _reporter(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> str 
 
 def _is_reported(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> bool:
     return not exclusion.codes or any(code in results and results[code].status in _BROKEN for code in exclusion.codes)
-
-
-_GONE = frozenset({Outcome.REFUSED, Outcome.RESET_BEFORE_ANSWER})
-_CATALOGUE = "TCM101"
-"""The clause whose requests are callbacks as the catalogue has them."""
 
 
 class SentRequest(NamedTuple):
@@ -262,13 +260,13 @@ def find_breakdown(
     candidates = [
         (one.attempt.status != plain.status, *_likeness(*cases[key]), index)
         for index, one in enumerate(sent)
-        if (key := _key(one.request)) in cases
+        if (key := _request_key(one.request)) in cases
         and (index == first_bad or (one.attempt.ended_s > since_s and one.attempt.started_s < until_s))
     ]
     if not candidates:
         return None
     index = min(candidates)[-1]
-    code, case = cases[_key(sent[index].request)]
+    code, case = cases[_request_key(sent[index].request)]
     later = tuple(one.attempt for one in sent[last_good + 1 :] if one is not sent[index])
     return Breakdown(code, case, sent[index].attempt, later, plain)
 
@@ -277,7 +275,7 @@ def _likeness(code: str, case: RequestCase) -> tuple[bool, bool]:
     """Return whether a request has the form of a callback, and whether it is one of the catalogue."""
     request = case.request
     is_malformed = request.method != "POST" or request.truncate_at is not None or not _is_object(request.body)
-    return not is_malformed, code == _CATALOGUE
+    return not is_malformed, code == _CATALOGUE_CLAUSE
 
 
 def _is_object(body: bytes) -> bool:
@@ -287,7 +285,7 @@ def _is_object(body: bytes) -> bool:
         return False
 
 
-def _key(request: OutgoingRequest) -> tuple[str, str, bytes, int | None]:
+def _request_key(request: OutgoingRequest) -> tuple[str, str, bytes, int | None]:
     return request.method, request.query, request.body, request.truncate_at
 
 
@@ -297,7 +295,7 @@ def _cases_by_request(
     cases: dict[tuple[str, str, bytes, int | None], tuple[str, RequestCase]] = {}
     for (code, _), test in tests.items():
         for case in _cases_of(test):
-            cases.setdefault(_key(case.request), (code, case))
+            cases.setdefault(_request_key(case.request), (code, case))
     return cases
 
 

@@ -48,6 +48,60 @@ if TYPE_CHECKING:
     KnownCallables = Mapping[str, Callable[..., object]]
 
 
+CLAUSE_SCHEMA = "clause"
+_CHECKS = {name: assertion.check for name, assertion in ASSERTIONS.items()}
+_POSITIONAL_ARGUMENTS = {
+    "builder": ("factory",),
+    "assertion": ("attempt", "context"),
+    "assertion of scenarios": ("result",),
+    "assertion of a process": ("probe",),
+}
+EFFECT_SCENARIOS = "effect_scenarios"
+PROCESS_CALLBACKS = "process_callbacks"
+_OTHER_ASSERTIONS: Mapping[str, tuple[str, KnownCallables]] = {
+    EFFECT_SCENARIOS: ("assertion of scenarios", EFFECT_ASSERTIONS),
+    PROCESS_CALLBACKS: ("assertion of a process", PROCESS_ASSERTIONS),
+}
+"""Kinds of assertions that do not look at responses, by request builder."""
+_LISTING = "`tcop-mock check --list` shows all clauses"
+FIX_SCHEMA = "fix"
+LANGUAGE_BY_FRAMEWORK = {
+    "flask": "python",
+    "fastapi": "python",
+    "django": "python",
+    "express": "javascript",
+    "spring": "java",
+    "go": "go",
+}
+"""Programming language by framework."""
+FRAMEWORK_NAMES = {
+    "flask": "Flask",
+    "fastapi": "FastAPI",
+    "django": "Django",
+    "express": "Express",
+    "spring": "Spring",
+    "go": "Go",
+    "python": "Python (Flask, FastAPI, Django)",
+    "javascript": "JavaScript (Express)",
+    "java": "Java (Spring)",
+}
+_FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
+_RESERVED_PREFIX = "TCM"
+_PLUGIN_KEYS = re.compile(r"requests\.builder|expect\.\d+\.assertion")
+"""Keys that may name plugins; the schema lists built-in names only."""
+_DEFAULT_PHASES = {
+    EFFECT_SCENARIOS: Phase.EFFECTS,
+    PROCESS_CALLBACKS: Phase.PROCESS,
+    "raw_bodies": Phase.MALFORMED_INPUT,
+    "truncated_body": Phase.MALFORMED_INPUT,
+    "burst": Phase.BURST,
+    "credential_variants": Phase.AUTH,
+    "during_slow_sender": Phase.SLOW_SENDER,
+}
+"""Default phases by request builder."""
+_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.CRASHES})
+
+
 class PluginGroup(StrEnum):
     """Entry point groups of plugins."""
 
@@ -89,30 +143,6 @@ def load_plugin(group: PluginGroup, name: str) -> Any:  # noqa: ANN401 - a calla
 def wrap_assertion(assertion: Assertion | Callable[..., str | None]) -> Assertion:
     """Return an ``Assertion``; a plain callable becomes one that needs full responses."""
     return assertion if isinstance(assertion, Assertion) else Assertion(assertion, needs_full_response=True)
-
-
-CLAUSE_SCHEMA = "clause"
-
-_CHECKS = {name: assertion.check for name, assertion in ASSERTIONS.items()}
-
-_POSITIONAL_ARGUMENTS = {
-    "builder": ("factory",),
-    "assertion": ("attempt", "context"),
-    "assertion of scenarios": ("result",),
-    "assertion of a process": ("probe",),
-}
-
-EFFECT_SCENARIOS = "effect_scenarios"
-
-PROCESS_CALLBACKS = "process_callbacks"
-
-_OTHER_ASSERTIONS: Mapping[str, tuple[str, KnownCallables]] = {
-    EFFECT_SCENARIOS: ("assertion of scenarios", EFFECT_ASSERTIONS),
-    PROCESS_CALLBACKS: ("assertion of a process", PROCESS_ASSERTIONS),
-}
-"""Kinds of assertions that do not look at responses, by request builder."""
-
-_LISTING = "`tcop-mock check --list` shows all clauses"
 
 
 @cache
@@ -245,29 +275,6 @@ def _codes_and_slugs(clauses: Sequence[Clause]) -> list[str]:
     return [name for clause in clauses for name in (clause.code, clause.slug)]
 
 
-FIX_SCHEMA = "fix"
-LANGUAGE_BY_FRAMEWORK = {
-    "flask": "python",
-    "fastapi": "python",
-    "django": "python",
-    "express": "javascript",
-    "spring": "java",
-    "go": "go",
-}
-"""Programming language by framework."""
-FRAMEWORK_NAMES = {
-    "flask": "Flask",
-    "fastapi": "FastAPI",
-    "django": "Django",
-    "express": "Express",
-    "spring": "Spring",
-    "go": "Go",
-    "python": "Python (Flask, FastAPI, Django)",
-    "javascript": "JavaScript (Express)",
-    "java": "Java (Spring)",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Fix:
     """One fix with its code samples."""
@@ -295,23 +302,6 @@ def load_fixes() -> tuple[Fix, ...]:
 def fixes_for(clause: Clause) -> tuple[Fix, ...]:
     """Return the fixes of a clause; custom clauses have none."""
     return tuple(fix for fix in load_fixes() if clause.code in fix.clauses)
-
-
-_FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,10}[0-9]{3})-[a-z0-9]+(?:-[a-z0-9]+)*")
-_RESERVED_PREFIX = "TCM"
-_PLUGIN_KEYS = re.compile(r"requests\.builder|expect\.\d+\.assertion")
-"""Keys that may name plugins; the schema lists built-in names only."""
-_DEFAULT_PHASES = {
-    EFFECT_SCENARIOS: Phase.EFFECTS,
-    PROCESS_CALLBACKS: Phase.PROCESS,
-    "raw_bodies": Phase.MALFORMED_INPUT,
-    "truncated_body": Phase.MALFORMED_INPUT,
-    "burst": Phase.BURST,
-    "credential_variants": Phase.AUTH,
-    "during_slow_sender": Phase.SLOW_SENDER,
-}
-"""Default phases by request builder."""
-_EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.CRASHES})
 
 
 def load_custom_clauses(globs: Iterable[str], catalog: Catalog) -> tuple[tuple[Clause, ...], tuple[EntryError, ...]]:

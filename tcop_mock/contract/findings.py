@@ -34,19 +34,28 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Target
 
 _LATE, _MISREAD, _REDIRECT, _TYPE, _SIZE = "TCM102", "TCM203", "TCM104", "TCM111", "TCM315"
-_BY_STATUS = {
+_FIX_BY_STATUS = {
     **dict.fromkeys((301, 302, 303, 307, 308), _REDIRECT),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: _TYPE,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _SIZE,
 }
-_BY_TRAIT = {"resolved": "TCM302", "event alarms": "TCM307"}
+_FIX_BY_TRAIT = {"resolved": "TCM302", "event alarms": "TCM307"}
 """What all failed callbacks of the catalogue are, and no other; any other product is unknown to the receiver."""
-_UNKNOWN_PRODUCT, _CATALOGUE = "TCM306", "TCM101"
+_UNKNOWN_PRODUCT_FIX, _CATALOGUE_FIX = "TCM306", "TCM101"
 _WHERE_LATE_IS_LATE = frozenset({Phase.MAIN, Phase.MALFORMED_INPUT, Phase.AUTH})
 """Elsewhere a late answer has the cause that the clause is about: a slow client, a service that hangs."""
 _ABOUT_TIME = frozenset(
     {"answered_in_time", "body_bounded", "is_alive", "within_share_of_deadline"},
 )
+_MAX_REQUEST_CHARS = 200
+"""The whole body stands in the curl line."""
+_MAX_RESPONSE_CHARS = 1500
+_MAX_TRACE_CHARS = 2000
+_MAX_NAMED_CASES = 12
+_MAX_EXCHANGES = 12
+_MAX_EFFECTS = 3
+_MAX_EFFECT_CHARS = 400
+_UNREPORTED_VARIANTS = frozenset({CredentialVariant.BEARER, CredentialVariant.MALFORMED})
 
 
 def fix_code(clause: Clause, case: RequestCase, attempt: Attempt, test: ClauseTest | None) -> str:
@@ -72,26 +81,16 @@ def fix_code(clause: Clause, case: RequestCase, attempt: Attempt, test: ClauseTe
         and not clause.code.startswith("TCM2")
     ):
         return _MISREAD
-    return _BY_STATUS.get(attempt.status or 0, clause.code) if case.request.method == "POST" else clause.code
+    return _FIX_BY_STATUS.get(attempt.status or 0, clause.code) if case.request.method == "POST" else clause.code
 
 
 def fix_code_of_pattern(clause: Clause, failed: Sequence[RequestCase], passed: Sequence[RequestCase]) -> str:
     """Return the code of the clause whose fix ends failures of the catalogue, by what the callbacks have in common."""
-    trait = distinguishing_trait(failed, passed) if clause.code == _CATALOGUE else None
+    trait = distinguishing_trait(failed, passed) if clause.code == _CATALOGUE_FIX else None
     if trait is None:
         return clause.code
     key, value = trait
-    return _BY_TRAIT.get(value, clause.code if key in {"state", "type"} else _UNKNOWN_PRODUCT)
-
-
-_MAX_REQUEST_CHARS = 200
-"""The whole body stands in the curl line."""
-_MAX_RESPONSE_CHARS = 1500
-_MAX_TRACE_CHARS = 2000
-_MAX_NAMED_CASES = 12
-_MAX_EXCHANGES = 12
-_MAX_EFFECTS = 3
-_MAX_EFFECT_CHARS = 400
+    return _FIX_BY_TRAIT.get(value, clause.code if key in {"state", "type"} else _UNKNOWN_PRODUCT_FIX)
 
 
 class Failure(NamedTuple):
@@ -225,9 +224,6 @@ def exchange_of(case: RequestCase, attempt: Attempt, target: Target) -> Exchange
         ),
         has_credentials=case.request.credentials is not None,
     )
-
-
-_UNREPORTED_VARIANTS = frozenset({CredentialVariant.BEARER, CredentialVariant.MALFORMED})
 
 
 def _reproduced_requests(cases: Sequence[RequestCase], target: Target) -> Iterator[ReproducedRequest]:

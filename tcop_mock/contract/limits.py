@@ -30,6 +30,7 @@ _LATE_FACTOR = 2.0
 _ROUNDING = 0.99
 _LATE_SHARE, _MAX_LATE_SHARE = 0.2, 0.8
 """The share of the deadline after which an answer is late; the larger one if a plain callback takes long, too."""
+_SOON_FACTOR = 1.5
 
 
 @dataclass(slots=True)
@@ -105,9 +106,6 @@ class Rank(NamedTuple):
     """Whether the clause is no must."""
     cases: int = 0
     """Number of cases of the clause."""
-
-
-_SOON_FACTOR = 1.5
 
 
 @dataclass(slots=True, eq=False)

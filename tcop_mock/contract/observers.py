@@ -38,10 +38,19 @@ if TYPE_CHECKING:
 DEFAULT_EFFECTS_PATH = "$.effects[*]"
 
 DEFAULT_OPEN_PATH = "$.open[*]"
-
 """Where effects and open incidents are in a document without JSONPaths of the user."""
 
 _MAX_EXCERPT_CHARS = 80
+TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
+_OBJECT_PLACEHOLDER = "{token}"
+_DEADLINE_S = 10.0
+MAX_BYTES = 32 * 1024 * 1024
+"""Limit of the response body of a URL."""
+_MAX_ERROR_CHARS = 200
+_REST_FACTOR = 2.0
+"""After each poll, the observer rests for this multiple of its duration."""
+_READ_BYTES = 1024 * 1024
+_LOCATION = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +116,6 @@ def _effects_at(query: JSONPathQuery, document: Any) -> tuple[Effect, ...]:  # n
     if len(values) == 1 and isinstance(values[0], list):
         values = values[0]  # $.incidents is meant as $.incidents[*]
     return tuple(Effect(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)) for value in values)
-
-
-TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
-
-_OBJECT_PLACEHOLDER = "{token}"
-
-_DEADLINE_S = 10.0
-
-MAX_BYTES = 32 * 1024 * 1024
-
-"""Limit of the response body of a URL."""
-
-_MAX_ERROR_CHARS = 200
-
-_REST_FACTOR = 2.0
-
-"""After each poll, the observer rests for this multiple of its duration."""
 
 
 def _make_transport(target: Target) -> Transport:
@@ -375,10 +367,6 @@ def _parse_default(raw: bytes, source: str) -> EffectSnapshot:
     except (ValueError, RecursionError):
         document = None
     return default_paths(document).parse_snapshot(raw, source)
-
-
-_READ_BYTES = 1024 * 1024
-_LOCATION = "log"
 
 
 @dataclass(slots=True)

@@ -40,6 +40,10 @@ _MAX_REPEATED_CASES = 12
 _MAX_REPEATED_CASES_OF_CLAUSE = 2
 _SLOW_SHARE = 0.1
 """Cases that fail alike, after such a share of the deadline, are not all rerun alone."""
+_SPARE_REQUESTS = 12
+_REQUESTS_PER_STEP = 10
+_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
+"""Phases whose clauses run one after the other."""
 
 
 @dataclass(slots=True)
@@ -135,12 +139,6 @@ class Repeater:
             if spent_s >= MAX_REPETITION_S:
                 break
         return False
-
-
-_SPARE_REQUESTS = 12
-_REQUESTS_PER_STEP = 10
-_PHASES_IN_TURN = frozenset({Phase.CRASHES, Phase.PROCESS})
-"""Phases whose clauses run one after the other."""
 
 
 @dataclass(slots=True)

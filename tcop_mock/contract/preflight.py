@@ -52,6 +52,7 @@ _CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
 _CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
 """In OpenSSL's messages about a certificate: there is TLS."""
 _WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+_FORMS = (Form.DOCUMENTED, Form.OBSERVED)
 
 
 class CredentialsRejectedError(TargetError):
@@ -238,9 +239,6 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
         )
     if attempt.status in _WRONG_PATH_STATUSES:
         raise TargetError(f"{target} answers {attempt.status} to a plain callback: is the path right?")
-
-
-_FORMS = (Form.DOCUMENTED, Form.OBSERVED)
 
 
 class PlainCallback(NamedTuple):

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _MAX_LINE_BYTES = 65_536
 _MAX_CONTEXT_CHARS = 60
+_HEAD_START_S = 0.02
+"""The first pushes are in flight for this time before SIGTERM."""
+_INTERVAL_S = 0.02
+"""Time between the pushes after SIGTERM."""
 
 
 class OutputLeak(NamedTuple):
@@ -93,12 +97,6 @@ class OutputLeaks:
             start = next((index for index, (shown, char) in pairs if shown != char), len(masked))
             excerpt = masked[max(0, start - _MAX_CONTEXT_CHARS) : start + len(MASK) + _MAX_CONTEXT_CHARS]
             self.first = OutputLeak(self._line_number, self.credentials.mask(excerpt).strip())
-
-
-_HEAD_START_S = 0.02
-"""The first pushes are in flight for this time before SIGTERM."""
-_INTERVAL_S = 0.02
-"""Time between the pushes after SIGTERM."""
 
 
 class ReceiverControl(Protocol):

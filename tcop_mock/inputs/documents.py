@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _FAILED = frozenset({ClauseStatus.FAIL, ClauseStatus.ERROR})
+_OWN_CREATOR = "tcop-mock"
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo", "alarmType"})
+_DOCUMENT_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
+"""What a document raises that looks like one of those here and is none."""
+_RECORD_KEYS = frozenset({"received", "method", "path", "headers"})
+_VEGETA_KEYS = frozenset({"method", "url", "header", "body"})
+_OTHER_DOCUMENT_KEYS = ({"event"}, {"deliveries"}, {"shapes"}, {"valid", "problems"}, {"requests", "objectives"})
+"""By which documents of ours are known that hold no requests."""
 
 
 def failed_codes(document: dict[str, Any]) -> frozenset[str]:
@@ -92,11 +101,6 @@ def _parse_body(document: dict[str, Any]) -> bytes:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"the compressed body is damaged: {error}") from None
-
-
-_OWN_CREATOR = "tcop-mock"
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo", "alarmType"})
 
 
 class _Entry(NamedTuple):
@@ -229,14 +233,6 @@ def _address(entry: _Entry) -> str:
     except ValueError:
         return ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
-
-
-_DOCUMENT_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
-"""What a document raises that looks like one of those here and is none."""
-_RECORD_KEYS = frozenset({"received", "method", "path", "headers"})
-_VEGETA_KEYS = frozenset({"method", "url", "header", "body"})
-_OTHER_DOCUMENT_KEYS = ({"event"}, {"deliveries"}, {"shapes"}, {"valid", "problems"}, {"requests", "objectives"})
-"""By which documents of ours are known that hold no requests."""
 
 
 def read_document(raw: bytes, parsed: ParsedBody, location: str) -> Iterator[InputItem]:

@@ -36,6 +36,14 @@ READABLE = (
     "JSON bodies, recordings of listen, reports of check, HAR, HTTP captures, .http files and curl commands are read"
 )
 _COPY_AS_CURL = 'use "Copy as cURL" in place of it'
+_MAX_PREFACE_BYTES = 1 << 16
+"""Bytes of blank lines and comments before the line that shows the format."""
+_BOM = b"\xef\xbb\xbf"
+_BOM_DEVIATION = Issue("", "begins with a byte order mark, which JSON texts must not have")
+_FENCE = re.compile(rb"^[ \t]*(?:```|~~~)[^\n`]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*\r?$", re.MULTILINE | re.DOTALL)
+_LOCATION_OF_PROMPT = re.compile(rb"\[[\w.-]+@[^\n\]]*\][$#%] ")
+_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
+_COMMAND_LINE = re.compile(rb"(?:^[^\n'\"{]{0,80}|[|;&][ \t]*)(?<![\w.-])curl(?:\.exe)?[ \t\\^]", re.MULTILINE)
 
 
 class ForeignFormat(NamedTuple):
@@ -119,16 +127,6 @@ def find_foreign(raw: bytes) -> tuple[ForeignFormat, int] | None:
         if match := known.pattern.search(raw):
             return known, raw.count(b"\n", 0, match.start()) + 1
     return None
-
-
-_MAX_PREFACE_BYTES = 1 << 16
-"""Bytes of blank lines and comments before the line that shows the format."""
-_BOM = b"\xef\xbb\xbf"
-_BOM_DEVIATION = Issue("", "begins with a byte order mark, which JSON texts must not have")
-_FENCE = re.compile(rb"^[ \t]*(?:```|~~~)[^\n`]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*\r?$", re.MULTILINE | re.DOTALL)
-_LOCATION_OF_PROMPT = re.compile(rb"\[[\w.-]+@[^\n\]]*\][$#%] ")
-_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
-_COMMAND_LINE = re.compile(rb"(?:^[^\n'\"{]{0,80}|[|;&][ \t]*)(?<![\w.-])curl(?:\.exe)?[ \t\\^]", re.MULTILINE)
 
 
 class _InputLine(NamedTuple):

@@ -48,6 +48,11 @@ _CREDENTIAL = re.compile(
     rb"(?:authori[sz]ation|cookie|bearer|token|secret|passw(?:or)?d|credential|api[-_]?key)\W{0,4}[:= ]", re.IGNORECASE
 )
 _HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TIME = re.compile(rb'("(?:firstOccurTime|recoverTime)"\s*:\s*")(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(")')
+_DURATION = re.compile(rb'"durationTime"\s*:\s*"?(\d{1,9})')
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_FIRST_YEAR = 1000
+"""The first year that has four digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,13 +196,6 @@ def _decode_content(body: bytes, encoding: str) -> tuple[bytes, str, bool]:
             if decompressor.eof or len(content) > MAX_BYTES:
                 return content, note, False
     return body, f"{note}; decode it first", False
-
-
-_TIME = re.compile(rb'("(?:firstOccurTime|recoverTime)"\s*:\s*")(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(")')
-_DURATION = re.compile(rb'"durationTime"\s*:\s*"?(\d{1,9})')
-_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
-_FIRST_YEAR = 1000
-"""The first year that has four digits."""
 
 
 def apply_edits(body: bytes, edits: Sequence[tuple[str, Any]], removals: Sequence[str], where: str) -> bytes:

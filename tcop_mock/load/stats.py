@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
 
 _UPPER_HALF = 1 if sys.byteorder == "little" else 0
+SHORT_BATCH, LONG_BATCH = 128, 1024
+
+"""Attempts counted at once. A short batch takes some 50 µs; a long one saves a tenth of the time."""
+_MAX_POINTS = 1200
+"""In a longer series, points are merged in pairs."""
+_LATE_SHARE = 0.01
+"""From this share of late attempts on, percentiles show the lateness, and the load was held back."""
+_FULL_SHARE = 0.95
+"""So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
 
 
 class Histogram:
@@ -68,11 +77,6 @@ def _upper_bound_s(bucket: int) -> float:
     """Return the exclusive upper bound of a bucket; 0 for the bucket of 0."""
     [bound] = struct.unpack("<f", struct.pack("<I", (bucket + 1) << 16)) if bucket else [0.0]
     return float(bound)
-
-
-SHORT_BATCH, LONG_BATCH = 128, 1024
-
-"""Attempts counted at once. A short batch takes some 50 µs; a long one saves a tenth of the time."""
 
 
 class Counters:
@@ -197,16 +201,6 @@ class StatsRecorder:
             counters.outcomes[Outcome.ACKED, status] += count
         for values in (ack_times, service_times, lateness, self._statuses):
             values.clear()
-
-
-_MAX_POINTS = 1200
-"""In a longer series, points are merged in pairs."""
-
-_LATE_SHARE = 0.01
-"""From this share of late attempts on, percentiles show the lateness, and the load was held back."""
-
-_FULL_SHARE = 0.95
-"""So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
 
 
 class StatsAggregator:

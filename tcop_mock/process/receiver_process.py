@@ -30,6 +30,25 @@ _OPERATORS = frozenset("();<>|&")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _EXAMPLE = f"'uvicorn app:app --port {PORT_PLACEHOLDER}'"
 _SHELL_HINT = "CMD runs without a shell; for a shell write sh -c '...'"
+DEFAULT_READY_S = 30.0
+PORT_VARIABLE = "PORT"
+_MARK_VARIABLE = "TCOP_MOCK_RUN_ID"
+_GRACE_S = 5.0
+_POLL_S = 0.02
+_CONNECT_S = 1.0
+_CLOSED_S = 2.0
+"""How long a process that listens no more may take to end."""
+_JOIN_S = 1.0
+_MAX_LAST_LINE_CHARS = 200
+_WATCHDOG = """
+import os, signal, sys
+if not os.read(0, 1):
+    try:
+        os.killpg(int(sys.argv[1]), signal.SIGKILL)
+    except OSError:
+        pass
+"""
+"""It reads a pipe that only we can write to. The pipe ends when we do, however that happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +89,6 @@ class ReceiverCommand:
     def __str__(self) -> str:
         """The command without its variables, which may hold secrets."""
         return shlex.join(self.words)
-
-
-DEFAULT_READY_S = 30.0
-PORT_VARIABLE = "PORT"
-_MARK_VARIABLE = "TCOP_MOCK_RUN_ID"
-_GRACE_S = 5.0
-_POLL_S = 0.02
-_CONNECT_S = 1.0
-_CLOSED_S = 2.0
-"""How long a process that listens no more may take to end."""
-_JOIN_S = 1.0
-_MAX_LAST_LINE_CHARS = 200
-_WATCHDOG = """
-import os, signal, sys
-if not os.read(0, 1):
-    try:
-        os.killpg(int(sys.argv[1]), signal.SIGKILL)
-    except OSError:
-        pass
-"""
-"""It reads a pipe that only we can write to. The pipe ends when we do, however that happens."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -70,6 +70,10 @@ _LEVELS = {
 
 _UNPUBLISHED_LEVEL = Level.MAY
 """How binding it is to accept a callback that is no published one of TCOP: TCM320 only forbids a crash."""
+CLAUSE = "TCM101"
+CONSUMER, PROVIDER = "tencent-cloud-alarms", "webhook-receiver"
+_ANY_SUCCESS = {"status": {"combine": "AND", "matchers": [{"match": "statusCode", "status": "success"}]}}
+"""TCOP's pages after 2021 do not say which 2xx counts, so each does."""
 
 
 class ExportFile(NamedTuple):
@@ -300,12 +304,6 @@ def _read_manifest(folder: Path) -> dict[str, str] | None:
 def _is_inside(path: str) -> bool:
     relative = PurePosixPath(path)
     return not relative.is_absolute() and ".." not in relative.parts
-
-
-CLAUSE = "TCM101"
-CONSUMER, PROVIDER = "tencent-cloud-alarms", "webhook-receiver"
-_ANY_SUCCESS = {"status": {"combine": "AND", "matchers": [{"match": "statusCode", "status": "success"}]}}
-"""TCOP's pages after 2021 do not say which 2xx counts, so each does."""
 
 
 def pact_document(

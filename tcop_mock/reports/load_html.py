@@ -49,6 +49,14 @@ _CLASSES = ("a", "b", "c")
 _MAX_LABELS = 6
 _MAX_STEPS = 3
 """How many steps an axis has at most."""
+_BAR_COUNT = 24
+_MAX_PERCENTILE = 100.0
+_MAX_POINTS = 300
+_RESULT_CLASSES = {
+    ObjectiveStatus.KEPT: "pass",
+    ObjectiveStatus.BROKEN: "fail",
+    ObjectiveStatus.NOT_JUDGED: "error",
+}
 
 
 class Curve(NamedTuple):
@@ -184,16 +192,6 @@ def _segments(points: Sequence[tuple[float, float | None]]) -> list[list[tuple[f
         else:
             segments[-1].append((x, y))
     return [stretch for stretch in segments if stretch]
-
-
-_BAR_COUNT = 24
-_MAX_PERCENTILE = 100.0
-_MAX_POINTS = 300
-_RESULT_CLASSES = {
-    ObjectiveStatus.KEPT: "pass",
-    ObjectiveStatus.BROKEN: "fail",
-    ObjectiveStatus.NOT_JUDGED: "error",
-}
 
 
 def load_html(result: LoadResult) -> str:

@@ -30,6 +30,8 @@ _EXAMPLE_TITLES = {AlarmKind.PROMETHEUS: "tags of alarmObjInfo", AlarmKind.CLS: 
 _AS_ONE_ALARM = ", as one alarm has them"
 
 _WRAPPED_INDENT = " " * 6
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_MAX_LINE = 120
 
 
 def shape_document(shape: Shape, example: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,10 +254,6 @@ def _lint_finding_document(finding: LintFinding) -> dict[str, Any]:
         "problem": finding.problem.message,
         "fix": finding.problem.fix,
     }
-
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_MAX_LINE = 120
 
 
 def entry_toml(table: Mapping[str, Any]) -> str:

@@ -73,6 +73,17 @@ _TEXTS = {
     Prerequisite.FORWARDING: "nothing came to --downstream; {}",
     Prerequisite.TIME: "not finished within --max-time",
 }
+_UNSEEN = (
+    (Prerequisite.OBSERVER, "what happens behind the 200", "as far as answers show"),
+    (Prerequisite.CAUGHT_CALL, "what happens behind the 200", "as far as answers show"),
+    (Prerequisite.DOWNSTREAM, "what is forwarded", "as far as answers and effects show"),
+)
+"""Missing ways to observe effects: what they would show, and how far a verdict reaches without them."""
+TOOL = "tcop-mock"
+LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich")
+"""Libraries whose version can change requests, observations or reports."""
+_HASH_CHARS = 12
+"""Characters of a hash in texts for people."""
 
 
 def reason_text(result: ClauseResult) -> str:
@@ -136,21 +147,6 @@ def _lacks_view(result: ClauseResult) -> bool:
     """Return whether a clause that was not run could be; one about forwarding is not for a receiver without calls."""
     is_caught_call = result.missing is not None and result.missing.kind is Prerequisite.CAUGHT_CALL
     return not is_caught_call or Prerequisite.OBSERVER in result.clause.prerequisites
-
-
-_UNSEEN = (
-    (Prerequisite.OBSERVER, "what happens behind the 200", "as far as answers show"),
-    (Prerequisite.CAUGHT_CALL, "what happens behind the 200", "as far as answers show"),
-    (Prerequisite.DOWNSTREAM, "what is forwarded", "as far as answers and effects show"),
-)
-"""Missing ways to observe effects: what they would show, and how far a verdict reaches without them."""
-
-TOOL = "tcop-mock"
-LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich")
-"""Libraries whose version can change requests, observations or reports."""
-
-_HASH_CHARS = 12
-"""Characters of a hash in texts for people."""
 
 
 class SkippedClauses(NamedTuple):

@@ -31,6 +31,76 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 65_536
 _T = TypeVar("_T")
+_MAX_CONNECT_BYTES = 16_384
+_MAX_HOSTS = 200
+_MAX_HOST_CHARS = 253  # RFC 1035, 2.3.4
+_HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the type of a record
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_LOOPBACK = "localhost,127.0.0.1,::1"
+_OWN_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""Read by clients that the proxy always gets, so they need no other certificates, which take long to read."""
+_NODE_HOOK, _PYTHON_HOOK = "catch.cjs", "sitecustomize.py"
+_NODE_SCRIPT = """\
+// Written by tcop-mock for one test run: what Node sends to other machines goes to a proxy, which passes nothing on.
+const net = require('net')
+const loopback = /^(localhost|127\\..*|::1|\\[::1\\]|0\\.0\\.0\\.0|::)$/i
+const connect = net.Socket.prototype.connect
+net.Socket.prototype.connect = function (...args) {
+  const list = Array.isArray(args[0]) ? args[0] : args
+  const options = list[0]
+  if (options && typeof options === 'object' && !options.path && [80, 443].includes(Number(options.port))) {
+    const host = String(options.host || 'localhost')
+    if (!loopback.test(host)) {
+      list[0] = { ...options, host: '127.0.0.1', port: PROXY_PORT, lookup: undefined }
+    }
+  }
+  return connect.apply(this, args)
+}
+"""
+_PYTHON_SCRIPT = """\
+# Written by tcop-mock for one test run: other machines' ports of HTTP lead to its proxy, which passes nothing on.
+import os
+import socket
+import sys
+
+_resolve = socket.getaddrinfo
+_LOOPBACK = {"", "localhost", "::1", "0.0.0.0", "::"}
+_LED = "127.84.67.79"  # the address of each name that is led; some clients keep the port of their URL
+
+
+def _is_led(host, port):
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host or ""
+    is_local = name.lower() in _LOOPBACK or name.startswith(("127.", "::ffff:127."))
+    return name == _LED or not is_local and str(port) in {"80", "443", "http", "https"}
+
+
+def getaddrinfo(host, port, *arguments, **keywords):
+    if _is_led(host, port):
+        return _resolve(_LED, port, type=socket.SOCK_STREAM)
+    return _resolve(host, port, *arguments, **keywords)
+
+
+def _leading(call):
+    def connect(sock, address, /):
+        loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::ffff:127.0.0.1"}.get(sock.family)
+        is_tcp = loopback and sock.type == socket.SOCK_STREAM and isinstance(address, tuple)
+        return call(sock, (loopback, PROXY_PORT) if is_tcp and _is_led(*address[:2]) else address)
+
+    return connect
+
+
+socket.getaddrinfo = getaddrinfo
+socket.socket.connect = _leading(socket.socket.connect)  # loops that resolve names by themselves end up here
+socket.socket.connect_ex = _leading(socket.socket.connect_ex)
+_here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
+_own = sys.modules.pop("sitecustomize", None)
+try:
+    import sitecustomize  # the one that this file stands before
+except ImportError:
+    sys.modules["sitecustomize"] = _own  # site looks for it there
+"""
 
 
 class TlsStream:
@@ -100,13 +170,6 @@ class TlsStream:
         if self._outgoing.pending:
             self._writer.write(self._outgoing.read())
             await self._writer.drain()
-
-
-_MAX_CONNECT_BYTES = 16_384
-_MAX_HOSTS = 200
-_MAX_HOST_CHARS = 253  # RFC 1035, 2.3.4
-_HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the type of a record
-_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 @dataclass(slots=True)
@@ -306,73 +369,6 @@ def _refused_tunnel(host: str) -> bytes:
     reason = f"not caught by tcop-mock (--catch-host {host}=json)"
     head = f"HTTP/1.1 403 {reason}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return head.encode() + body
-
-
-_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-_LOOPBACK = "localhost,127.0.0.1,::1"
-_OWN_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-"""Read by clients that the proxy always gets, so they need no other certificates, which take long to read."""
-_NODE_HOOK, _PYTHON_HOOK = "catch.cjs", "sitecustomize.py"
-_NODE_SCRIPT = """\
-// Written by tcop-mock for one test run: what Node sends to other machines goes to a proxy, which passes nothing on.
-const net = require('net')
-const loopback = /^(localhost|127\\..*|::1|\\[::1\\]|0\\.0\\.0\\.0|::)$/i
-const connect = net.Socket.prototype.connect
-net.Socket.prototype.connect = function (...args) {
-  const list = Array.isArray(args[0]) ? args[0] : args
-  const options = list[0]
-  if (options && typeof options === 'object' && !options.path && [80, 443].includes(Number(options.port))) {
-    const host = String(options.host || 'localhost')
-    if (!loopback.test(host)) {
-      list[0] = { ...options, host: '127.0.0.1', port: PROXY_PORT, lookup: undefined }
-    }
-  }
-  return connect.apply(this, args)
-}
-"""
-_PYTHON_SCRIPT = """\
-# Written by tcop-mock for one test run: other machines' ports of HTTP lead to its proxy, which passes nothing on.
-import os
-import socket
-import sys
-
-_resolve = socket.getaddrinfo
-_LOOPBACK = {"", "localhost", "::1", "0.0.0.0", "::"}
-_LED = "127.84.67.79"  # the address of each name that is led; some clients keep the port of their URL
-
-
-def _is_led(host, port):
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host or ""
-    is_local = name.lower() in _LOOPBACK or name.startswith(("127.", "::ffff:127."))
-    return name == _LED or not is_local and str(port) in {"80", "443", "http", "https"}
-
-
-def getaddrinfo(host, port, *arguments, **keywords):
-    if _is_led(host, port):
-        return _resolve(_LED, port, type=socket.SOCK_STREAM)
-    return _resolve(host, port, *arguments, **keywords)
-
-
-def _leading(call):
-    def connect(sock, address, /):
-        loopback = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::ffff:127.0.0.1"}.get(sock.family)
-        is_tcp = loopback and sock.type == socket.SOCK_STREAM and isinstance(address, tuple)
-        return call(sock, (loopback, PROXY_PORT) if is_tcp and _is_led(*address[:2]) else address)
-
-    return connect
-
-
-socket.getaddrinfo = getaddrinfo
-socket.socket.connect = _leading(socket.socket.connect)  # loops that resolve names by themselves end up here
-socket.socket.connect_ex = _leading(socket.socket.connect_ex)
-_here = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _here]
-_own = sys.modules.pop("sitecustomize", None)
-try:
-    import sitecustomize  # the one that this file stands before
-except ImportError:
-    sys.modules["sitecustomize"] = _own  # site looks for it there
-"""
 
 
 def proxy_environment(

@@ -60,6 +60,17 @@ _SHUTDOWN_TIMEOUT_S = 5.0
 """How long what is being answered when the test is over may take."""
 
 _STUB_RESPONSE_KEY = "tcop_mock.answered"
+_PATHS = {
+    "webhook": "/",
+    "pagerduty": "/pagerduty/v2/enqueue",
+    "wecom": "/wecom/cgi-bin/webhook/send?key=tcop-mock",
+    "dingtalk": "/dingtalk/robot/send?access_token=tcop-mock",
+    "feishu": "/feishu/open-apis/bot/v2/hook/tcop-mock",
+    "slack": "/slack/services/T00000000/B00000000/tcop-mock",
+}
+_MAX_SHOWN = 10
+_MAX_CHARS = 300
+_WAIT_S = 5.0
 
 
 class FaultyTestServer(HTTPServer):
@@ -222,16 +233,6 @@ def _hang_up(connection: socket.socket, *, reset: bool) -> None:
     raise ConnectionAbortedError("hung up, as asked for")
 
 
-_PATHS = {
-    "webhook": "/",
-    "pagerduty": "/pagerduty/v2/enqueue",
-    "wecom": "/wecom/cgi-bin/webhook/send?key=tcop-mock",
-    "dingtalk": "/dingtalk/robot/send?access_token=tcop-mock",
-    "feishu": "/feishu/open-apis/bot/v2/hook/tcop-mock",
-    "slack": "/slack/services/T00000000/B00000000/tcop-mock",
-}
-
-
 @contextmanager
 def recording_receiver(service: str, node: pytest.Item, clock: Clock) -> Iterator[Receiver]:
     """Open a receiver for one test; at its end, raise what was raised while requests were answered.
@@ -252,11 +253,6 @@ def recording_receiver(service: str, node: pytest.Item, clock: Clock) -> Iterato
         yield running_receiver
     finally:
         running_receiver.server.close()
-
-
-_MAX_SHOWN = 10
-
-_MAX_CHARS = 300
 
 
 def timeout_message(
@@ -288,9 +284,6 @@ def _describe_condition(where: Where) -> str:
     except (OSError, TypeError):
         source = repr(where)
     return one_line(f"`{source}`", _MAX_CHARS)
-
-
-_WAIT_S = 5.0
 
 
 class Receiver:

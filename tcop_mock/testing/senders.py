@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Target
 
 
+_MAX_SHOWN_ERRORS = 3
+
+
 @contextmanager
 def open_target_under_test(value: object, node: pytest.Item) -> Iterator[OpenTarget]:
     """Open the value of ``tcop_target`` for one test.
@@ -49,9 +52,6 @@ def _require_allowed(target: Target, allowed_hosts: tuple[str, ...]) -> None:
             f"tcop_target {target} is on another machine; --tcop-allow-host {target.host}, or tcop_allow_host in the "
             "ini file, allows it"
         )
-
-
-_MAX_SHOWN_ERRORS = 3
 
 
 class Clock:

@@ -46,6 +46,12 @@ _MAX_FRAMES = 8
 _MAX_LIBRARY_FRAMES = 3
 _MAX_EXCEPTIONS = 4
 _MAX_MESSAGE_CHARS = 2_000
+T = TypeVar("T")
+CLIENT_ADDRESS = ("127.0.0.1", 49152)
+_RAISE_TIMEOUT_S = 1.0
+"""How long to wait for the exception of an app that has answered 5xx: frameworks answer first, and raise then."""
+_NO_RESPONSE = "the app ended without an answer"
+_INCOMPLETE_RESPONSE = "the app ended inside its answer"
 
 
 def error_text(problem: BaseException) -> str:
@@ -104,19 +110,6 @@ def _is_own(filename: str) -> bool:
     if filename.startswith("<") or _LIBRARY_PARTS & set(path.parts):
         return False
     return not any(path.is_relative_to(folder) for folder in (*_LIBRARY_FOLDERS, _PACKAGE_FOLDER))
-
-
-T = TypeVar("T")
-
-
-CLIENT_ADDRESS = ("127.0.0.1", 49152)
-
-_RAISE_TIMEOUT_S = 1.0
-"""How long to wait for the exception of an app that has answered 5xx: frameworks answer first, and raise then."""
-
-_NO_RESPONSE = "the app ended without an answer"
-
-_INCOMPLETE_RESPONSE = "the app ended inside its answer"
 
 
 class InProcessExchange:

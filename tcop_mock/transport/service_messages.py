@@ -32,6 +32,22 @@ PAGERDUTY_ASSUMPTION = (
 PAGERDUTY_MAX_SUMMARY_CHARS = 1024
 PAGERDUTY_MAX_BYTES = 512 * 1024
 _PAGERDUTY_STATES = {False: "Triggered", True: "Resolved"}
+WECOM_ASSUMPTION = "texts and layout of a message are ours (TCOP's own are not published)"
+"""The assumptions about these messages."""
+WECOM_MAX_BYTES = 4096
+WECOM_MESSAGES_PER_MINUTE = 20
+_WECOM_LABELS = {
+    "policy": ("Alarm policy", "告警策略"),
+    "product": ("Policy type", "策略类型"),
+    "object": ("Alarm object", "告警对象"),
+    "region": ("Region", "地域"),
+    "content": ("Alarm content", "告警内容"),
+    "current": ("Current value", "当前值"),
+    "first": ("First occurred (UTC+8)", "首次触发时间 (UTC+8)"),
+    "recovered": ("Recovered (UTC+8)", "恢复时间 (UTC+8)"),
+    "duration": ("Duration", "持续时间"),
+}
+_WECOM_STATES = {False: ("warning", "Alarm triggered", "告警触发"), True: ("info", "Alarm resolved", "告警恢复")}
 
 
 def pagerduty_event(callback: CallbackView, key: Secret | None) -> bytes:
@@ -96,24 +112,6 @@ def _event_fields(callback: CallbackView) -> dict[str, Any]:
         "client": "Tencent Cloud Observability Platform",
         "payload": {key: value for key, value in payload.items() if value is not None},
     }
-
-
-WECOM_ASSUMPTION = "texts and layout of a message are ours (TCOP's own are not published)"
-"""The assumptions about these messages."""
-WECOM_MAX_BYTES = 4096
-WECOM_MESSAGES_PER_MINUTE = 20
-_WECOM_LABELS = {
-    "policy": ("Alarm policy", "告警策略"),
-    "product": ("Policy type", "策略类型"),
-    "object": ("Alarm object", "告警对象"),
-    "region": ("Region", "地域"),
-    "content": ("Alarm content", "告警内容"),
-    "current": ("Current value", "当前值"),
-    "first": ("First occurred (UTC+8)", "首次触发时间 (UTC+8)"),
-    "recovered": ("Recovered (UTC+8)", "恢复时间 (UTC+8)"),
-    "duration": ("Duration", "持续时间"),
-}
-_WECOM_STATES = {False: ("warning", "Alarm triggered", "告警触发"), True: ("info", "Alarm resolved", "告警恢复")}
 
 
 def wecom_message(callback: CallbackView, lang: Lang) -> bytes:
