@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.alarm import Form, StatusType, TimesLocation
+from tcop_mock.domain.callback import Form, StatusType, TimesLocation
 from tcop_mock.domain.callback_view import CallbackView, object_at
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tcop_mock.domain.alarm import Envelope
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.profile import Profile
 
 _ROOT, _OBJECT, _POLICY, _CONDITIONS = "", "alarmObjInfo", "alarmPolicyInfo", "alarmPolicyInfo.conditions"

@@ -30,7 +30,8 @@ from tcop_mock.callbacks.sampling import (
     sample_values,
     with_level,
 )
-from tcop_mock.domain.alarm import ALARM_LEVELS, Alarm, Callback, Form, NotifyType, State, WireFormat
+from tcop_mock.domain.alarm import ALARM_LEVELS, Alarm, NotifyType
+from tcop_mock.domain.callback import Callback, Form, State, WireFormat
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError, did_you_mean
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.strict_json import Issue
 from tcop_mock.catalog.schema_errors import short_repr
-from tcop_mock.domain.alarm import ALARM_LEVELS, State
+from tcop_mock.domain.alarm import ALARM_LEVELS
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import CallbackView, parse_time, state_of, string_or_none
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcop_mock.callbacks.pieces import ALNUM, BYTE_VALUES, FIRST_DAY, LOWER_ALNUM
 from tcop_mock.catalog.pools import find_region, names_of_pool, regions
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, Form, NotifyType, OptionalFields, State
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, NotifyType, OptionalFields
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Event, Lang, Metric
 from tcop_mock.errors import UnknownNameError, UsageError
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from tcop_mock.catalog.pools import Region
-    from tcop_mock.domain.alarm import Envelope, RepeatPolicy
+    from tcop_mock.domain.alarm import RepeatPolicy
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.shape import Shape
 
     Subject = TypeVar("Subject", Metric, Event)

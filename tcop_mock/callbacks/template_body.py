@@ -16,7 +16,7 @@ from tcop_mock.callbacks.notification_template import STATUS_TEXTS, VARIABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tcop_mock.domain.alarm import State
+    from tcop_mock.domain.callback import State
 
 _SUFFIX = "fmt"
 _NOT_LETTERS = re.compile(r"[^a-z0-9\u4e00-\u9fff]")

@@ -35,7 +35,7 @@ from tcop_mock.callbacks.strict_json import Issue, ParsedBody, parse_body, path_
 from tcop_mock.callbacks.template_body import TemplateBody, find_template_body
 from tcop_mock.catalog.profiles import load_profile, load_profiles
 from tcop_mock.catalog.schema_errors import KEY_PRESENCE_RULES, SchemaChecker, short_repr
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import CallbackView, state_of
 from tcop_mock.domain.shape import AlarmKind
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tcop_mock.catalog.schema_errors import SchemaViolation
-    from tcop_mock.domain.alarm import WireFormat
+    from tcop_mock.domain.callback import WireFormat
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Shape
 

@@ -19,7 +19,7 @@ from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, pr
 from tcop_mock.cli.load_preflight import preflight
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.load import LoadModel, ObjectiveStatus
 from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang

@@ -25,7 +25,7 @@ from tcop_mock.cli.options import (
     with_options,
 )
 from tcop_mock.cli.value_types import Number, WholeNumber, duration, positive_duration
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from tcop_mock.cli.value_types import (
     rate_limit_or_none,
     retry_on,
 )
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, RetryAfter
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError

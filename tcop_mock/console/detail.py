@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.callbacks.json_diff import differences
 from tcop_mock.console.exchange import header_rows, text_lines
 from tcop_mock.console.json_lines import json_lines
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target, mask_query_secrets

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator, serial_for_policy
 from tcop_mock.callbacks.notification_template import NotificationTemplate
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.shape import without_unpublished
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.alarm import Alarm, Form
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Form
     from tcop_mock.domain.shape import Shape
     from tcop_mock.domain.target import Credentials
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.doctor import checks
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Severity
 from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody
-from tcop_mock.domain.alarm import encode_json
+from tcop_mock.domain.callback import encode_json
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.check_report import parse_request
 from tcop_mock.inputs.har import parse_time, read_har

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.json_edit import with_value, without_value
-from tcop_mock.domain.alarm import encode_json
+from tcop_mock.domain.callback import encode_json
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from tcop_mock.catalog.data_files import data_root
 from tcop_mock.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.alarm import Alarm, Callback, State
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Callback, State
 
 METRICS = """\
 title = "Acme - queue"

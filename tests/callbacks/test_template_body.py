@@ -12,7 +12,7 @@ from tcop_mock.callbacks.notification_template import VARIABLES, NotificationTem
 from tcop_mock.callbacks.template_body import find_template_body
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import Lang
 
 CATALOG = Catalog.load()

@@ -18,7 +18,7 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.schema_errors import SchemaChecker, iter_violations, validator
 from tcop_mock.catalog.schema_match import compile_match
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
