@@ -14,9 +14,7 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import PROFILES
 from tcop_mock.cli.command import COMMON, option
-from tcop_mock.cli.value_types import (
-    notify,
-)
+from tcop_mock.cli.value_types import notify
 from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.shape import Lang
