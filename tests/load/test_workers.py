@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import branch_coverage
 import pytest
 from load_samples import constant_stages, make_plan, run_load
 
@@ -25,12 +24,6 @@ from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats
-
-
-@pytest.fixture(autouse=True)
-def _measured_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in branch_coverage.command_environment().items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.proof
