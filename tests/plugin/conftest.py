@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import branch_coverage
 import jsonpath_rfc9535  # noqa: F401 - an inner run forgets its imports, and this one works once in a process
 import pytest
 import trustme  # noqa: F401 - as those of ours below
@@ -65,10 +66,12 @@ def outer(pytester: pytest.Pytester) -> RunPytestProcess:
         _write(pytester, tests, target)
         off = [part for name in _OTHERS if name not in beside for part in ("-p", f"no:{name}")]
         folders = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        if measured := branch_coverage.command_environment():
+            off.append("--assert=plain")  # pytest would import our modules itself, and they would not be measured
         return subprocess.run(  # noqa: S603 - it is ours
             [sys.executable, "-m", "pytest", *off, "-W", "error", "--strict-markers", *arguments],
             cwd=pytester.path,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | measured,
             capture_output=True,
             text=True,
             encoding="utf-8",
