@@ -20,7 +20,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_tree import with_value
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import Lang
 
 require("orjson", "faker", "mimesis", "polyfactory")

@@ -19,7 +19,7 @@ from tcop_mock.callbacks.json_schemas import dimensions_schema, open_schema
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 

@@ -18,7 +18,7 @@ from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tcop_mock.domain.alarm import Envelope
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.profile import DeliveryRules, Profile
 
 FILE = Path(__file__).parent.parent / "docs" / "profiles.md"

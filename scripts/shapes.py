@@ -16,7 +16,7 @@ from generated import Page, code_span, escape_markdown, main, markdown_row
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import CallbackView
 
 if TYPE_CHECKING:

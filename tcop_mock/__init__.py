@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tcop_mock.callbacks.generator import Generator
     from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.alarm import Callback, Form, NotifyType, RepeatPolicy, State
+    from tcop_mock.domain.alarm import NotifyType, RepeatPolicy
+    from tcop_mock.domain.callback import Callback, Form, State
     from tcop_mock.domain.delivery import Delivery, Outcome
     from tcop_mock.domain.effects import EffectSnapshot, Observer
     from tcop_mock.domain.shape import Lang
@@ -53,10 +54,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Callback": "tcop_mock.domain.alarm",
+    "Callback": "tcop_mock.domain.callback",
     "Catalog": "tcop_mock.catalog.loader",
     "Delivery": "tcop_mock.domain.delivery",
-    "Form": "tcop_mock.domain.alarm",
+    "Form": "tcop_mock.domain.callback",
     "Generator": "tcop_mock.callbacks.generator",
     "Lang": "tcop_mock.domain.shape",
     "RepeatPolicy": "tcop_mock.domain.alarm",
@@ -64,7 +65,7 @@ _HOMES = {
     "Observer": "tcop_mock.domain.effects",
     "Outcome": "tcop_mock.domain.delivery",
     "EffectSnapshot": "tcop_mock.domain.effects",
-    "State": "tcop_mock.domain.alarm",
+    "State": "tcop_mock.domain.callback",
     "TcopMockError": "tcop_mock.errors",
     "UsageError": "tcop_mock.errors",
     "ValidationResult": "tcop_mock.callbacks.validator",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.contract.observation import ObservationConfig
     from tcop_mock.contract.runner import ContractRun
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
     from tcop_mock.domain.contract import Clause, Level
     from tcop_mock.domain.delivery import Delivery, Transport
     from tcop_mock.domain.effects import Observer
@@ -427,7 +427,7 @@ async def deliver(  # noqa: PLR0913 - ports are handed in one by one
 
 def _name(body: Body) -> str:
     """Return what a body is called in messages."""
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
 
     return f"{body.alarm.shape_id} {body.state}" if isinstance(body, Callback) else ""
 
@@ -439,7 +439,7 @@ def body_bytes(body: Body) -> bytes:
     if isinstance(body, str):
         return body.encode()
     if isinstance(body, Mapping):
-        from tcop_mock.domain.alarm import encode_json
+        from tcop_mock.domain.callback import encode_json
 
         return encode_json(dict(body))
     return body.to_bytes()
@@ -529,7 +529,7 @@ def _validator(profile: Profile | None, catalog: Catalog | None) -> CallbackVali
 
 def _send_times_s(bodies: Sequence[Body]) -> list[float]:
     """Return when each body is sent, in seconds of alarm time; a body of no alarm follows the one before it."""
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
 
     times_s: list[float] = []
     first_occur = next((one.alarm.first_occurred_at for one in bodies if isinstance(one, Callback)), None)

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Diagnostic, Severity
 from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host

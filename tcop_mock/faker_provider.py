@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_unpublished
 from tcop_mock.errors import UsageError, enum_member
 
@@ -36,7 +36,8 @@ except ModuleNotFoundError as missing:
     raise ImportError('tcop_mock.faker_provider needs Faker: pip install "tcop-mock[faker]"') from missing
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.alarm import Alarm, Callback
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Callback
 
 _SERIALS = 1 << 32
 _CVM_SHAPE = "cvm/basic-monitoring"

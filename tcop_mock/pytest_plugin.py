@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
     from tcop_mock.testing.catch import CaughtCalls
     from tcop_mock.testing.contract import Contract
     from tcop_mock.testing.factories import AlarmFactory, LifecycleFactory

@@ -19,7 +19,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.shape import Lang, without_unpublished
 from tcop_mock.errors import UsageError, enum_member
@@ -32,7 +32,7 @@ except ModuleNotFoundError as missing:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
     from tcop_mock.domain.shape import Shape
 
 _MAX_SERIAL = (1 << 32) - 1

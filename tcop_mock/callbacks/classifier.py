@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.template import is_reference
-from tcop_mock.domain.alarm import Form, StatusType, TimesLocation
+from tcop_mock.domain.callback import Form, StatusType, TimesLocation
 from tcop_mock.domain.callback_view import CallbackView, object_at, string_or_none
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.shape import AlarmKind
@@ -19,7 +19,7 @@ from tcop_mock.domain.shape import AlarmKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tcop_mock.domain.alarm import Envelope
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Shape
 

@@ -27,10 +27,11 @@ from tcop_mock.callbacks.sampling import (
     draw_policy,
     require_form,
     require_state,
-    sample_values,
+    sample_value,
     with_level,
 )
-from tcop_mock.domain.alarm import ALARM_LEVELS, Alarm, Callback, Form, NotifyType, State, WireFormat
+from tcop_mock.domain.alarm import ALARM_LEVELS, Alarm, NotifyType
+from tcop_mock.domain.callback import Callback, Form, State, WireFormat
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UsageError, did_you_mean
 
@@ -163,14 +164,28 @@ def possible_ages_s(alarm: Alarm, point: LifecyclePoint) -> tuple[int, ...]:
         alarm: alarm with the policy's periods.
         point: point in the lifecycle.
     """
-    state, occurrence = point.state, point.occurrence
-    if state is State.FIRING:
-        return (0,)
-    if state is State.REPEATED:
-        return (_age_at_repeat_s(alarm, occurrence),)
-    previous_s, next_s = _age_at_repeat_s(alarm, occurrence - 1), _age_at_repeat_s(alarm, occurrence)
-    steps = (next_s - previous_s) // alarm.period_s
+    previous_s, steps = _age_range(alarm, point)
+    if point.state is not State.RESOLVED:
+        return (previous_s,)
     return tuple(previous_s + alarm.period_s * (1 + index * steps // BYTE_VALUES) for index in range(BYTE_VALUES))
+
+
+def age_s(alarm: Alarm, point: LifecyclePoint, index: int) -> int:
+    """Return one of :func:`possible_ages_s`, by a number from 0 to 255."""
+    previous_s, steps = _age_range(alarm, point)
+    if point.state is not State.RESOLVED:
+        return previous_s
+    return previous_s + alarm.period_s * (1 + index * steps // BYTE_VALUES)
+
+
+def _age_range(alarm: Alarm, point: LifecyclePoint) -> tuple[int, int]:
+    """Return the age at a point; for a resolve the age at the repeat before it, and the periods up to the next one."""
+    if point.state is State.FIRING:
+        return 0, 0
+    if point.state is State.REPEATED:
+        return _age_at_repeat_s(alarm, point.occurrence), 0
+    previous_s, next_s = (_age_at_repeat_s(alarm, point.occurrence - earlier) for earlier in (1, 0))
+    return previous_s, (next_s - previous_s) // alarm.period_s
 
 
 def refire_offset_s(alarm: Alarm, point: LifecyclePoint) -> int:
@@ -180,7 +195,7 @@ def refire_offset_s(alarm: Alarm, point: LifecyclePoint) -> int:
     """
     wait_s = alarm.period_s * alarm.period_num
     return sum(
-        max(possible_ages_s(alarm, LifecyclePoint(State.RESOLVED, occurrence))) + wait_s
+        age_s(alarm, LifecyclePoint(State.RESOLVED, occurrence), BYTE_VALUES - 1) + wait_s
         for occurrence in point.earlier_resolves
     )
 
@@ -287,7 +302,6 @@ class Generator:
         sampler, position = self._samplers[alarm.shape_id], position_of(alarm.serial)
         point = LifecyclePoint(state, occurrence, earlier_resolves)
         block = sampler.block(position.policy, position.block, point)
-        possible_ages = possible_ages_s(alarm, point)
         if earlier_resolves:
             alarm = replace(
                 alarm, first_occurred_at=alarm.first_occurred_at + timedelta(seconds=refire_offset_s(alarm, point))
@@ -297,16 +311,29 @@ class Generator:
             return block[column * ROWS + position.row]
 
         session_id = render_text(sampler.session_pieces(alarm, self.form), block, position.row)
-        duration_s = possible_ages[byte(sampler.age_column)] if len(possible_ages) > 1 else possible_ages[0]
+        duration_s = age_s(alarm, point, byte(sampler.age_column))
         callback = Callback(alarm, state, session_id, duration_s, form=self.form, wire_format=self.wire_format)
         if alarm.metric is None or alarm.metric.calc_type is None:
             return callback
         is_breaching = state is not State.RESOLVED
         return replace(
             callback,
-            current_value=sample_values(alarm.metric, is_breaching=is_breaching)[byte(sampler.current_column)],
-            history_value=sample_values(alarm.metric, is_breaching=False)[byte(sampler.history_column)],
+            current_value=sample_value(alarm.metric, byte(sampler.current_column), is_breaching=is_breaching),
+            history_value=sample_value(alarm.metric, byte(sampler.history_column), is_breaching=False),
         )
+
+    def ids(self, shape: Shape, serial: int, state: State) -> tuple[str, str]:
+        """Return the policy id and the session id of an alarm's callback, without the rest of it.
+
+        Args:
+            shape: shape of the alarm.
+            serial: number of the alarm.
+            state: firing, repeated or resolved.
+        """
+        sampler, position = self.sampler_for(shape), position_of(serial)
+        policy = sampler.policy(position.policy, AlarmOptions())
+        block = sampler.block(position.policy, position.block, LifecyclePoint(state))
+        return policy.policy_id, render_text(sampler.session_pieces(policy, self.form), block, position.row)
 
     def lifecycle(self, alarm: Alarm, repeats: int = 0) -> Iterator[Callback]:
         """Yield an alarm's callbacks in order: firing, its repeats, and the resolve if it has one."""

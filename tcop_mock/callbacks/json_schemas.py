@@ -15,14 +15,14 @@ from tcop_mock.callbacks.compiler import literal_pattern
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.callbacks.schema_grammar import BodySchemaBuilder, union_schema
 from tcop_mock.catalog.data_files import data_root
-from tcop_mock.domain.alarm import Form, WireFormat
+from tcop_mock.domain.callback import Form, WireFormat
 from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tcop_mock.callbacks.schema_grammar import Schema
-    from tcop_mock.domain.alarm import Envelope
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.shape import Shape
 
 

@@ -22,7 +22,7 @@ from tcop_mock.callbacks.sampling import forms_of, supports
 from tcop_mock.catalog.loader import parse_shape, undrawable
 from tcop_mock.catalog.pools import regions
 from tcop_mock.catalog.template import format_value, is_reference, leaves, referenced_paths, resolve, split_template
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import PLACEHOLDER, Lang, Problem
 from tcop_mock.errors import EntryError, TcopMockError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tcop_mock.callbacks.pieces import Piece
-    from tcop_mock.domain.alarm import Form
+    from tcop_mock.domain.callback import Form
     from tcop_mock.domain.shape import Shape
 
 _SEPARATOR = "\x1f"

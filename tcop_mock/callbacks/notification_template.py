@@ -16,7 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.catalog.pools import regions
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import CallbackView, format_time
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UnknownNameError, UsageError

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from tcop_mock.domain.alarm import encode_json, unix_ms
+from tcop_mock.domain.callback import encode_json, unix_ms
 from tcop_mock.domain.shape import MARKER_CHARS
 
 if TYPE_CHECKING:

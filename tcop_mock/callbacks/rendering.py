@@ -28,7 +28,7 @@ from tcop_mock.callbacks.pieces import (
     timestamp_pieces,
 )
 from tcop_mock.callbacks.sampling import AlarmOptions, require_form, require_state, sample_values, with_level
-from tcop_mock.domain.alarm import NOT_RECOVERED, CallbackValues, State, build_body
+from tcop_mock.domain.callback import NOT_RECOVERED, CallbackValues, State, build_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tcop_mock.callbacks.pieces import ALNUM, BYTE_VALUES, FIRST_DAY, LOWER_ALNUM
 from tcop_mock.catalog.pools import find_region, names_of_pool, regions
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, Form, NotifyType, OptionalFields, State
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Account, Alarm, NotifyType, OptionalFields
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Event, Lang, Metric
 from tcop_mock.errors import UnknownNameError, UsageError
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from tcop_mock.catalog.pools import Region
-    from tcop_mock.domain.alarm import Envelope, RepeatPolicy
+    from tcop_mock.domain.alarm import RepeatPolicy
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.shape import Shape
 
     Subject = TypeVar("Subject", Metric, Event)
@@ -331,9 +333,22 @@ def sample_values(metric: Metric, *, is_breaching: bool) -> tuple[str, ...]:
     Up to ``metric.decimals`` decimals, no trailing zeros (captured callbacks: ``96.739``, ``26.14``, ``100``).
     """
     low, high = _sampling_range(metric, is_breaching=is_breaching)
-    steps = [low + (high - low) * index // (BYTE_VALUES - 1) for index in range(BYTE_VALUES)]
-    texts = {step: format_number(Decimal(step).scaleb(-metric.decimals)) for step in dict.fromkeys(steps)}
+    steps = [_step_at(low, high, index) for index in range(BYTE_VALUES)]
+    texts = {step: _format_step(metric, step) for step in dict.fromkeys(steps)}
     return tuple(map(texts.__getitem__, steps))
+
+
+def sample_value(metric: Metric, index: int, *, is_breaching: bool) -> str:
+    """Return one of :func:`sample_values`, without the others."""
+    return _format_step(metric, _step_at(*_sampling_range(metric, is_breaching=is_breaching), index))
+
+
+def _step_at(low: int, high: int, index: int) -> int:
+    return low + (high - low) * index // (BYTE_VALUES - 1)
+
+
+def _format_step(metric: Metric, step: int) -> str:
+    return format_number(Decimal(step).scaleb(-metric.decimals))
 
 
 def format_number(value: Decimal) -> str:
@@ -342,6 +357,7 @@ def format_number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@lru_cache(maxsize=4096)
 def _sampling_range(metric: Metric, *, is_breaching: bool) -> tuple[int, int]:
     """Return the smallest and largest step (units of the last decimal) on one side of the threshold."""
     steps = 10**metric.decimals

@@ -14,23 +14,16 @@ from tcop_mock.callbacks.pieces import Marker, has_marker_chars, split_at_marker
 from tcop_mock.callbacks.sampling import AlarmOptions, draw_policy
 from tcop_mock.catalog.pools import regions
 from tcop_mock.catalog.template import format_value
-from tcop_mock.domain.alarm import (
-    ALARM_LEVELS,
-    NOT_RECOVERED,
-    Account,
-    CallbackValues,
-    Form,
-    NotifyType,
-    State,
-    build_body,
-)
+from tcop_mock.domain.alarm import ALARM_LEVELS, Account, NotifyType
+from tcop_mock.domain.callback import NOT_RECOVERED, CallbackValues, Form, State, build_body
 from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tcop_mock.callbacks.compiler import RenderedDimensions, ValueSlot
-    from tcop_mock.domain.alarm import Alarm, Envelope
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Envelope
     from tcop_mock.domain.shape import Event, Metric, Shape
 
     Schema = dict[str, Any]

@@ -34,7 +34,8 @@ from tcop_mock.callbacks.notification_template import TemplateBody, find_templat
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody, parse_body, path_of
 from tcop_mock.catalog.profiles import load_profile, load_profiles
 from tcop_mock.catalog.schema_check import KEY_PRESENCE_RULES, SchemaChecker, short_repr
-from tcop_mock.domain.alarm import ALARM_LEVELS, Form, State
+from tcop_mock.domain.alarm import ALARM_LEVELS
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import CallbackView, parse_time, state_of, string_or_none
 from tcop_mock.domain.shape import AlarmKind
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tcop_mock.catalog.schema_check import SchemaViolation
-    from tcop_mock.domain.alarm import WireFormat
+    from tcop_mock.domain.callback import WireFormat
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Metric, Shape
 

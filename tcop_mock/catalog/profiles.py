@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
-from tcop_mock.domain.alarm import Envelope, StatusType, TimesLocation, WireFormat
+from tcop_mock.domain.callback import Envelope, StatusType, TimesLocation, WireFormat
 from tcop_mock.domain.profile import DEFAULT_PROFILE, Accept, DeliveryRules, Profile, RetryAfter
 from tcop_mock.errors import UnknownNameError
 

@@ -9,7 +9,7 @@ import click
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_schemas import accept_schema, emit_schema
 from tcop_mock.callbacks.lint import Severity
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.reports.json import json_text, shapes_document
 from tcop_mock.reports.shape import lint_document, lint_lines, lint_summary, shape_document, shape_lines
 

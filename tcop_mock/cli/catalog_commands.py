@@ -9,9 +9,10 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options, header_option
+from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options
+from tcop_mock.cli.target_options import header_option
 from tcop_mock.cli.value_types import WholeNumber
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 

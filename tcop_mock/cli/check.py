@@ -63,8 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ReportOptions
     from tcop_mock.cli.run_page import RunPage
+    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict

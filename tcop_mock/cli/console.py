@@ -28,7 +28,7 @@ from tcop_mock.cli.load_plan import build_storm_plan, preflight, prepare_script
 from tcop_mock.cli.observation import build_observation, reproduction_flags
 from tcop_mock.cli.options import GenerationOptions, LoadOptions
 from tcop_mock.cli.value_types import notify
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.load_summary import LoadResult
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.domain.target import Target

@@ -8,8 +8,9 @@ import click
 
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.effect_options import page_observer_options
-from tcop_mock.cli.options import TARGET, common_options, insecure_option
+from tcop_mock.cli.options import TARGET, common_options
 from tcop_mock.cli.receive_options import LISTEN, receive_options
+from tcop_mock.cli.target_options import insecure_option
 from tcop_mock.cli.value_types import WholeNumber
 
 if TYPE_CHECKING:

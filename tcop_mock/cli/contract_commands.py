@@ -20,17 +20,18 @@ from tcop_mock.cli.options import (
     clause_files_option,
     common_options,
     listed,
-    reach_options,
     report_options,
     template_option,
 )
+from tcop_mock.cli.target_options import reach_options
 from tcop_mock.cli.value_types import WholeNumber, duration, positive_duration, rate_limit_or_none
 from tcop_mock.domain.contract import Level
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ReportOptions
+    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.cli.value_types import RateLimit
 
 

@@ -8,21 +8,15 @@ import click
 
 from tcop_mock.cli import completers
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import (
-    EDIT,
-    OUTPUT,
-    RUN,
-    common_options,
-    delivery_options,
-    edit_options,
-    generation_options,
-)
+from tcop_mock.cli.options import EDIT, OUTPUT, RUN, common_options, edit_options, generation_options
 from tcop_mock.cli.receive_options import LISTEN, receive_options
+from tcop_mock.cli.target_options import delivery_options
 from tcop_mock.cli.value_types import WholeNumber, positive_duration
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, DeliveryOptions, GenerationOptions
+    from tcop_mock.cli.options import CommonOptions, GenerationOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.cli.target_options import DeliveryOptions
 
 _set, _unset = edit_options(EDIT)
 

@@ -16,7 +16,7 @@ from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.runner import ContractRun
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.contract import EFFECT_PREREQUISITES, Level
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import Target

@@ -17,7 +17,7 @@ from tcop_mock.callbacks.sampling import AlarmOptions, supports
 from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.settings import configured_target
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, without_unpublished
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UsageError

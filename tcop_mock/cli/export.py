@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tcop_mock.contract.mutators import find_mutator, load_mutators
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.export import ExportBuilder, pact_document, require_export_folder, sync_export

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.api import deliver
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
 from tcop_mock.cli.arguments import warn_of_other_machine
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import Lang
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import UnknownNameError, UsageError, enum_member
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
 
 EMIT_KEYS: dict[str, tuple[str, str]] = {
     "shape": ("string", "Shape of the alarm; by default cvm/basic-monitoring."),

@@ -18,7 +18,7 @@ from tcop_mock.cli.load_locust import build_locust_run, require_locust, run_locu
 from tcop_mock.cli.load_plan import build_plan, build_storm_plan, load_storm, preflight, prepare_script, time_scale
 from tcop_mock.cli.signals import INTERRUPTED
 from tcop_mock.cli.stdout import ignore_broken_pipe
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.load import LoadModel, ObjectiveStatus
 from tcop_mock.domain.load_summary import LoadFinished, LoadResult
 from tcop_mock.domain.shape import Lang

@@ -15,17 +15,14 @@ from tcop_mock.cli.options import (
     LoadOptions,
     ScenarioOptions,
     common_options,
-    connection_options,
     form_option,
-    header_option,
-    insecure_option,
     lang_option,
     listed,
-    timeout_option,
     with_options,
 )
+from tcop_mock.cli.target_options import connection_options, header_option, insecure_option, timeout_option
 from tcop_mock.cli.value_types import Number, WholeNumber, duration, positive_duration
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.reports.formats import format_names
 
 if TYPE_CHECKING:

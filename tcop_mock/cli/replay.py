@@ -23,7 +23,8 @@ from tcop_mock.inputs.reader import read_requests
 from tcop_mock.inputs.requests import apply_edits, shift_times
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, DeliveryOptions
+    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.target_options import DeliveryOptions
     from tcop_mock.domain.target import Credentials
     from tcop_mock.inputs.requests import InputRequest
 

@@ -42,7 +42,8 @@ from tcop_mock.transport.open import open_transport, runner_for
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tcop_mock.cli.options import CommonOptions, DeliveryOptions
+    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.target_options import DeliveryOptions
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import ConnectionOptions, Secret, Target

@@ -9,7 +9,8 @@ import click
 from tcop_mock.cli import completers
 from tcop_mock.cli.choices import FRAMEWORKS
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import OUTPUT, TARGET, common_options, insecure_option, listed, timeout_option
+from tcop_mock.cli.options import OUTPUT, TARGET, common_options, listed
+from tcop_mock.cli.target_options import insecure_option, timeout_option
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcop_mock.callbacks.json_tree import differences
 from tcop_mock.callbacks.strict_json import path_of
 from tcop_mock.console.exchange import header_rows, text_lines
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target, mask_query_secrets

@@ -33,7 +33,7 @@ from tcop_mock.contract.credentials import (
     variant_exists,
 )
 from tcop_mock.contract.mutations import apply_mutation, change_type, raw_body, serialize_variant
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, CredentialVariant, RequestCase, SendOrder
 from tcop_mock.errors import UnknownNameError
 

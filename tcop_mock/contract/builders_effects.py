@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tcop_mock.catalog.pools import regions
 from tcop_mock.contract.credentials import NO_CREDENTIALS, make_credentials
 from tcop_mock.contract.mutations import apply_mutation, change_type, serialize_variant
-from tcop_mock.domain.alarm import Callback, Form, NotifyType, State
+from tcop_mock.domain.alarm import NotifyType
+from tcop_mock.domain.callback import Callback, Form, State
 from tcop_mock.domain.contract import (
     ClauseTest,
     CredentialVariant,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.generator import Generator, serial_for_policy
 from tcop_mock.callbacks.notification_template import NotificationTemplate
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.shape import without_unpublished
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.domain.alarm import Alarm, Form
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Form
     from tcop_mock.domain.shape import Shape
     from tcop_mock.domain.target import Credentials
 
@@ -144,13 +145,9 @@ class CaseFactory:
     def tree(self, alarm: Alarm, state: State) -> dict[str, Any]:
         """Return an alarm's callback as a tree, with a policy and a session used for nothing else."""
         self._callback_count += 1
-        shape, serial = (
-            self.catalog.get(alarm.shape_id),
-            self._serial(_POLICIES_PER_RERUN * self.rerun + self._callback_count),
-        )
-        unique_alarm = self.generator.alarm(shape, serial, required_state=state)
-        session_id = self.generator.callback(unique_alarm, state).session_id
-        callback = self.generator.callback(replace(alarm, policy_id=unique_alarm.policy_id), state)
+        serial = self._serial(_POLICIES_PER_RERUN * self.rerun + self._callback_count)
+        policy_id, session_id = self.generator.ids(self.catalog.get(alarm.shape_id), serial, state)
+        callback = self.generator.callback(replace(alarm, policy_id=policy_id), state)
         return replace(callback, session_id=session_id).to_dict()
 
     def firing_of(self, alarm: Alarm, resolved: dict[str, Any]) -> OutgoingRequest:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tcop_mock.contract.clause_tests import ClauseTests
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.verdict import INTERRUPTED, RunFinished, Verdict
 from tcop_mock.transport.clock import monotonic_s
@@ -61,9 +62,9 @@ def planned_requests(plan: CheckPlan) -> dict[str, int]:
 
     Besides them a run sends a plain callback first, and a few between the phases.
     """
-    run = ContractRun(plan, cast("Transport", None), monotonic_s, asyncio.sleep)  # nothing is sent
+    tests = ClauseTests(plan)
     return {
-        clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(run.test_of(clause))
+        clause.code: 0 if plan.missing_prerequisite(clause) else _sent_count(tests.of(clause))
         for clause in plan.clauses
     }
 

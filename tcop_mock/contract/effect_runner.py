@@ -482,6 +482,8 @@ class EffectPoller:
     """All bodies of the run, for scenarios that name no alarm."""
     _mention_cache: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
     """By the tokens of a scenario: whether a text mentions one of them."""
+    _filtered: dict[frozenset[str], tuple[EffectSnapshot, EffectSnapshot]] = field(default_factory=dict, init=False)
+    """By the tokens of a scenario: the last snapshot, and what it shows of the scenario."""
     _sent_values: frozenset[str] | None = field(default=None, init=False, repr=False)
     _names_cache: dict[str, bool] = field(default_factory=dict, init=False)
     """Whether a text shows one of those values."""
@@ -507,9 +509,12 @@ class EffectPoller:
         self._last_counts[scenario.object_id] = visible_count
         if scenario.names_no_alarm:
             return effects_now.filter(lambda effect: not self._names_an_alarm(effect))
-        return effects_now.filter_by_tokens(
-            scenario.unique_tokens, self._mention_cache.setdefault(scenario.unique_tokens, {})
-        )
+        tokens = scenario.unique_tokens
+        last, filtered = self._filtered.get(tokens, (None, None))
+        if filtered is None or last != effects_now:
+            filtered = effects_now.filter_by_tokens(tokens, self._mention_cache.setdefault(tokens, {}))
+            self._filtered[tokens] = effects_now, filtered
+        return filtered
 
     def _names_an_alarm(self, effect: Effect) -> bool:
         """Return whether an effect shows a text of a callback of this run, or follows up on one that does."""

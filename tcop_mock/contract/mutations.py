@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.json_tree import value_at, with_value, without_value
-from tcop_mock.domain.alarm import TimesLocation, encode_json
+from tcop_mock.domain.callback import TimesLocation, encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

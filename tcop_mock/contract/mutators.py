@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.clauses import load_clauses
 from tcop_mock.contract.mutations import apply_mutation, change_type, raw_body, serialize_variant
-from tcop_mock.domain.alarm import State, encode_json
+from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.contract import Level
 from tcop_mock.errors import UnknownNameError
 

@@ -13,6 +13,7 @@ import re
 import shlex
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -59,6 +60,8 @@ class EffectPaths:
 
     effects: JSONPathQuery | None
     open: JSONPathQuery | None
+    _last: dict[tuple[bytes | str, str], EffectSnapshot] = field(default_factory=dict, repr=False, compare=False)
+    """The last text with its effects: most polls get the same text again."""
 
     @classmethod
     def parse(cls, effects_path: str | None, open_path: str | None) -> EffectPaths:
@@ -79,12 +82,17 @@ class EffectPaths:
         Raises:
             ObserverError: it is not JSON.
         """
-        try:
-            document = json.loads(raw)
-        except (ValueError, RecursionError):
-            excerpt = repr(raw[:_MAX_EXCERPT_CHARS].strip())
-            raise ObserverError(f"{source} is not JSON: {excerpt}") from None
-        return self.extract(document)
+        snapshot = self._last.get((raw, source))
+        if snapshot is None:
+            try:
+                document = json.loads(raw)
+            except (ValueError, RecursionError):
+                excerpt = repr(raw[:_MAX_EXCERPT_CHARS].strip())
+                raise ObserverError(f"{source} is not JSON: {excerpt}") from None
+            snapshot = self.extract(document)
+            self._last.clear()
+            self._last[raw, source] = snapshot
+        return snapshot
 
     def extract(self, document: Any) -> EffectSnapshot:  # noqa: ANN401 - a JSON value
         """Return the effects in a document."""
@@ -95,7 +103,11 @@ class EffectPaths:
 
 def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
     """Return the default paths; a document without ``open`` does not show which incidents are open."""
-    has_open = isinstance(document, dict) and "open" in document
+    return _default_paths(has_open=isinstance(document, dict) and "open" in document)
+
+
+@cache
+def _default_paths(*, has_open: bool) -> EffectPaths:
     return EffectPaths.parse(DEFAULT_EFFECTS_PATH, DEFAULT_OPEN_PATH if has_open else None)
 
 

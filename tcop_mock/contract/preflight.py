@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.case_pattern import common_pattern
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 from tcop_mock.errors import TargetError
 from tcop_mock.transport.protocol_probe import identify_protocol

@@ -23,12 +23,12 @@ from tcop_mock.contract.attribution import (
     is_broken,
     is_suspect,
 )
-from tcop_mock.contract.builders_effects import sent_strings
 from tcop_mock.contract.clause_outcome import (
     LATE_CLAUSE,
     ClauseOutcome,
 )
-from tcop_mock.contract.clauses import assertion_of, builder_of
+from tcop_mock.contract.clause_tests import ClauseTests
+from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.limits import BoundedWaitTransport, RequestSlots
 from tcop_mock.contract.misreadings import misread_failure
@@ -75,12 +75,12 @@ if TYPE_CHECKING:
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.phase_run import ClauseRunner
     from tcop_mock.contract.reproduce import ReproductionContext
-    from tcop_mock.domain.contract import ClauseTest, RequestCase
+    from tcop_mock.domain.contract import RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
     from tcop_mock.server.downstream import ReceivedMessage
 
 
-_PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
+_PREFLIGHT_CODE, _CONTROL_CODE = "TCM000", "TCM001"
 _NEVER_RERUN_PHASES = EFFECT_PHASES | {
     Phase.FINAL,
     Phase.DEEP_NESTING,
@@ -125,8 +125,7 @@ class ContractRun:
     _started: tuple[datetime, float] | None = None
     _results: dict[str, ClauseResult] = field(default_factory=dict)
     _durations_s: dict[str, float] = field(default_factory=dict)
-    _tests: dict[tuple[str, int], ClauseTest] = field(default_factory=dict, repr=False)
-    """What each clause sends, by its code and the number of the rerun."""
+    _tests: ClauseTests = field(init=False, repr=False)
     _observation: EffectObservation | None = field(default=None, init=False, repr=False)
     _outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, repr=False)
     """The outcomes of the clauses that sent requests, by code."""
@@ -134,7 +133,6 @@ class ContractRun:
     """Whether a plain callback was sent just before the malformed bodies."""
     _was_alive: bool = True
     """Whether that one was accepted."""
-    _plain: PlainCallback = field(default_factory=PlainCallback)
     _notes: list[str] = field(default_factory=list)
     """Notes of the verdict."""
     _final_verdict: Verdict | None = None
@@ -149,6 +147,7 @@ class ContractRun:
     """The request since which the receiver accepts nothing."""
 
     def __post_init__(self) -> None:
+        self._tests = ClauseTests(self.plan)
         if self.plan.min_interval_s:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
@@ -215,7 +214,7 @@ class ContractRun:
         """
         self._started = self.now(), self.clock()
         plan, deadline = self.plan, self.clock() + self.plan.time_limit_s
-        factory = self._factory(_PREFLIGHT_CODE)
+        factory = self._tests.factory(_PREFLIGHT_CODE)
         plain_case = factory.plain_case()
         try:
             preflight = await self._preflight(plain_case.request, deadline)
@@ -225,7 +224,7 @@ class ContractRun:
             return
         if is_refused(preflight.attempt):
             preflight = await self._find_plain(preflight, deadline)
-            factory = self._factory(_PREFLIGHT_CODE)
+            factory = self._tests.factory(_PREFLIGHT_CODE)
         if plan.max_time_s is None:
             deadline += preflight.extra_time_s
         self._bounded.begin(preflight)
@@ -331,7 +330,7 @@ class ContractRun:
         messages = self._refusals(result.clause)
         if messages is None:
             return result
-        return with_refusals(result, messages, self._tests.values(), self._context(result.clause))
+        return with_refusals(result, messages, self._tests.built.values(), self._context(result.clause))
 
     def _refusals(self, clause: Clause) -> Sequence[ReceivedMessage] | None:
         """Return what the service of a clause refused so far; ``None`` for all other clauses."""
@@ -392,20 +391,16 @@ class ContractRun:
         trial = Trial(None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(deadline - self.clock()):
-                trial = await try_candidates(self.plan.catalog, self._plain_factory, find_accepted)
+                trial = await try_candidates(self.plan.catalog, self._tests.trial_factory, find_accepted)
         if trial.plain is None:
             return preflight
-        self._use_plain(trial.plain, f"{self._plain} is {describe_response(preflight.attempt)}", trial.pattern)
-        return await self._preflight(self._factory(_PREFLIGHT_CODE).plain_case().request, deadline)
+        self._use_plain(trial.plain, f"{self._tests.plain} is {describe_response(preflight.attempt)}", trial.pattern)
+        return await self._preflight(self._tests.factory(_PREFLIGHT_CODE).plain_case().request, deadline)
 
     def _use_plain(self, plain: PlainCallback, reason: str, pattern: str) -> None:
         """Use another plain callback, and note why."""
         self._notes.append(f"The plain callback of this run is {plain}, because {reason}. {pattern}".strip())
-        self._plain = plain
-        self._tests.clear()
-
-    def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
-        return self._factory(_TRIAL_CODE, plain=plain)
+        self._tests.use_plain(plain)
 
     def _preflight_results(self, plain_case: RequestCase, preflight: Preflight) -> dict[str, ClauseResult]:
         """Return the results of the clauses about the time of answers that the plain callback has broken already."""
@@ -465,21 +460,20 @@ class ContractRun:
         if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
         observation = EffectObservation(config, observer, self._bounded, self.clock, self.sleep, preflight, deadline)
-        observation.runner.all_sent_text = self._all_sent_text()
-        await observation.calibrate(self._factory(_CONTROL_CODE))
+        observation.runner.all_sent_text = self._tests.all_sent_text()
+        await observation.calibrate(self._tests.factory(_CONTROL_CODE))
         if observation.is_plain_dropped:
             trial = Trial(None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout((deadline - self.clock()) / 2):
-                    trial = await try_candidates(self.plan.catalog, self._plain_factory, observation.find_effective)
+                    trial = await try_candidates(
+                        self.plan.catalog, self._tests.trial_factory, observation.find_effective
+                    )
             if trial.plain is not None:
-                self._use_plain(trial.plain, f"{self._plain} is accepted and has no effect", trial.pattern)
-                observation.runner.all_sent_text = self._all_sent_text()
-                await observation.calibrate(self._factory(_CONTROL_CODE, rerun=1))
+                self._use_plain(trial.plain, f"{self._tests.plain} is accepted and has no effect", trial.pattern)
+                observation.runner.all_sent_text = self._tests.all_sent_text()
+                await observation.calibrate(self._tests.factory(_CONTROL_CODE, rerun=1))
         return observation
-
-    def _all_sent_text(self) -> str:
-        return "\n".join(text for clause in self.plan.clauses for text in sent_strings(self.test_of(clause)))
 
     async def _is_alive(self, factory: CaseFactory, preflight: Preflight) -> bool:
         """Return whether a receiver still answers, with time to finish the requests that it has."""
@@ -526,7 +520,7 @@ class ContractRun:
             runner,
             sequential_runner,
             self._repeater,
-            self.test_of,
+            self._tests.of,
             lambda clause, outcome: self._record_result(self._result(clause, outcome)),
             self.clock,
             self._durations_s,
@@ -541,9 +535,9 @@ class ContractRun:
         """Return whether one request broke the receiver; send a plain callback to find out, where it may have."""
         if self._breakdown or not is_suspect(self._log.sent):
             return self._breakdown is not None
-        plain_case = self._factory(_PREFLIGHT_CODE).plain_case()
+        plain_case = self._tests.factory(_PREFLIGHT_CODE).plain_case()
         attempt = await self.transport(plain_case.request, deadline_s=self.plan.profile.delivery.timeout_s)
-        self._breakdown = find_breakdown(self._log.sent, self._tests, attempt) if is_broken(attempt) else None
+        self._breakdown = find_breakdown(self._log.sent, self._tests.built, attempt) if is_broken(attempt) else None
         if self._breakdown is None:
             return False
         clauses = {clause.code: clause for clause in self.plan.clauses}
@@ -562,7 +556,7 @@ class ContractRun:
         for clause in clauses:
             if clause.code in self._results:
                 continue
-            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self.test_of(clause))
+            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self._tests.of(clause))
             result = self._result(clause, outcome.cut_short(is_concurrent=isinstance(runner, RequestRunner)))
             if result.status is not ClauseStatus.FAIL:
                 result = replace(result, status=ClauseStatus.ERROR, reason="", findings=(), missing=_OUT_OF_TIME)
@@ -600,26 +594,13 @@ class ContractRun:
         return any(clause.code == LATE_CLAUSE for clause in self.plan.clauses)
 
     def _context(self, clause: Clause, met_by: tuple[str, ...] = ()) -> ReproductionContext:
-        return self.plan.reproduction_context(clause, self.test_of(clause), met_by)
-
-    def test_of(self, clause: Clause, rerun: int = 0) -> ClauseTest:
-        """Return what a clause sends; it is built once for each rerun number."""
-        key = (clause.code, rerun)
-        if key not in self._tests:
-            self._tests[key] = self._build_test(clause, rerun)
-        return self._tests[key]
-
-    def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
-        return builder_of(clause)(self._factory(clause.code, rerun), **clause.builder.params)
-
-    def _factory(self, code: str, rerun: int = 0, plain: PlainCallback | None = None) -> CaseFactory:
-        return self.plan.case_factory(code, plain or self._plain, rerun)
+        return self.plan.reproduction_context(clause, self._tests.of(clause), met_by)
 
     def _skip_result(self, clause: Clause, preflight: Preflight, *, is_too_slow: bool) -> ClauseResult | None:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
         if missing is None:
-            missing = self.plan.missing_for_test(self.test_of(clause), is_sequential=calls_one_by_one(self.transport))
+            missing = self.plan.missing_for_test(self._tests.of(clause), is_sequential=calls_one_by_one(self.transport))
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):

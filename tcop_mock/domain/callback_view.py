@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT, State
+from tcop_mock.domain.alarm import BEIJING, TIME_FORMAT
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import AlarmKind
 
 if TYPE_CHECKING:

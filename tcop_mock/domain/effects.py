@@ -28,9 +28,10 @@ class Effect:
     """Whether it ends or acknowledges what an earlier effect with the same ``alarm_key`` began."""
 
     def mentions(self, tokens: Collection[str]) -> bool:
-        """Say whether it names one of these, also where markdown or JSON has put backslashes into it."""
-        unescaped = self.text.replace("\\", "")
-        return any(token in self.text or token in unescaped for token in tokens)
+        """Return whether it names one of these, also where markdown or JSON has put backslashes into it."""
+        return any(map(self.text.__contains__, tokens)) or (
+            "\\" in self.text and any(map(self.text.replace("\\", "").__contains__, tokens))
+        )
 
 
 @dataclass(frozen=True, slots=True)

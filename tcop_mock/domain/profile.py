@@ -11,7 +11,7 @@ from tcop_mock.domain.delivery import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tcop_mock.domain.alarm import WireFormat
+    from tcop_mock.domain.callback import WireFormat
     from tcop_mock.domain.delivery import Attempt
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tcop_mock.callbacks.strict_json import Issue, ParsedBody
-from tcop_mock.domain.alarm import encode_json
+from tcop_mock.domain.callback import encode_json
 from tcop_mock.domain.contract import CredentialVariant
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.strict_json import MAX_BYTES, Issue, ParsedBody, parse_body
-from tcop_mock.domain.alarm import encode_json
+from tcop_mock.domain.callback import encode_json
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK, is_secret_header
 from tcop_mock.errors import UsageError

@@ -9,7 +9,7 @@ from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.data_files import check_entry
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import NotificationKey, key_from_body
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.ledger import LedgerEntry

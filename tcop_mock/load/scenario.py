@@ -18,7 +18,8 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, PolicyContext, SeededRandom, draw_account
 from tcop_mock.catalog.data_files import data_root, iter_files, read_entry, read_schema
 from tcop_mock.catalog.pools import find_region
-from tcop_mock.domain.alarm import NotifyType, RepeatPolicy, State
+from tcop_mock.domain.alarm import NotifyType, RepeatPolicy
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import key_from_body
 from tcop_mock.domain.load import Scenario, ScenarioGroup, ScheduledCallback
 from tcop_mock.domain.shape import AlarmKind, without_unpublished

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tcop_mock.callbacks.generator import Generator
-    from tcop_mock.domain.alarm import Form, WireFormat
+    from tcop_mock.domain.callback import Form, WireFormat
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.shape import Lang
     from tcop_mock.domain.target import Credentials

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tcop_mock.callbacks.classifier import CLS, TEMPLATE, UNKNOWN
 from tcop_mock.callbacks.json_tree import json_type
 from tcop_mock.callbacks.strict_json import Issue
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.text import escape_unsafe, one_line, pluralize
 

@@ -20,7 +20,7 @@ from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.contract.case_factory import PLAIN_SHAPE, CaseFactory
 from tcop_mock.contract.clauses import builder_of, find_clause, load_clauses
 from tcop_mock.contract.mutators import load_mutators
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.shape import AlarmKind, Lang
 from tcop_mock.errors import UnknownNameError, UsageError

@@ -12,7 +12,7 @@ import pytest
 from tcop_mock.callbacks.generator import Generator, parse_lifecycle
 from tcop_mock.callbacks.sampling import supports
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import Lang, without_unpublished
 from tcop_mock.errors import UsageError, enum_member
 from tcop_mock.testing.options import test_seed
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from tcop_mock.callbacks.generator import LifecyclePoint
-    from tcop_mock.domain.alarm import Alarm, Callback, RepeatPolicy, WireFormat
+    from tcop_mock.domain.alarm import Alarm, RepeatPolicy
+    from tcop_mock.domain.callback import Callback, WireFormat
     from tcop_mock.domain.shape import Shape
 
     Test = TypeVar("Test", bound=Callable[..., Any] | type)

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.contract import Level
 from tcop_mock.errors import UnknownNameError, UsageError, did_you_mean
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.contract.clauses import load_clauses, select_clauses
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
 from tcop_mock.domain.target import Target

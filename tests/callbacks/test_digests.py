@@ -18,11 +18,11 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.alarm import Form
+    from tcop_mock.domain.callback import Form
     from tcop_mock.domain.shape import Shape
 
 CATALOG = Catalog.load()

@@ -17,7 +17,7 @@ from tcop_mock.callbacks.lint import Severity, lint_table
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog, parse_shape
 from tcop_mock.catalog.schema_check import validator
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import without_unpublished
 from tcop_mock.reports.shape import entry_toml
 

@@ -13,7 +13,8 @@ from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.callbacks.sampling import SeededRandom, sample_values
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import names_of_pool
-from tcop_mock.domain.alarm import NotifyType, State
+from tcop_mock.domain.alarm import NotifyType
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import Lang, LocalizedText, Metric, ObservedFields, Shape, ValueSpec
 from tcop_mock.errors import EntryError, UnknownNameError, UsageError
 

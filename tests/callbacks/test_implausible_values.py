@@ -10,7 +10,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_tree import with_value
 from tcop_mock.callbacks.validator import implausible_values
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 
 CONDITIONS = "alarmPolicyInfo.conditions"
 CVM = Catalog.load().get("cvm/basic-monitoring")

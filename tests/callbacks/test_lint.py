@@ -17,7 +17,8 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from tcop_mock.domain.alarm import Alarm, Callback, State
+    from tcop_mock.domain.alarm import Alarm
+    from tcop_mock.domain.callback import Callback, State
     from tcop_mock.domain.shape import Shape
 
 CATALOG = Catalog.load()

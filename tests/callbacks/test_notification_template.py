@@ -11,7 +11,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.notification_template import VARIABLES, NotificationTemplate, find_template_body
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import Lang
 
 CATALOG = Catalog.load()

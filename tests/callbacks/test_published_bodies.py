@@ -13,7 +13,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.validator import CallbackValidator, ValidationResult
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 
 HERE = Path(__file__).parent
 CATALOG = Catalog.load()

@@ -25,7 +25,7 @@ from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, ObservedFields, ValueSpec
 from tcop_mock.errors import UnknownNameError, UsageError
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import without_unpublished
 from tcop_mock.errors import UnknownNameError, UsageError
 from tcop_mock.strategies import bodies, callbacks
@@ -24,7 +24,7 @@ from tcop_mock.strategies import bodies, callbacks
 if TYPE_CHECKING:
     from typing import Any
 
-    from tcop_mock.domain.alarm import Callback
+    from tcop_mock.domain.callback import Callback
 
 QUICK = settings(
     max_examples=15,

@@ -16,7 +16,8 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.lint_rules import sample_matches
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.pools import regions
-from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy, State
+from tcop_mock.domain.alarm import REPEAT_PERIODS_S, Alarm, NotifyType, RepeatPolicy
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_unpublished
 from tcop_mock.errors import UsageError
 

@@ -17,7 +17,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.catalog.schema_check import validator
 from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import CallbackView, key_from_body
 from tcop_mock.domain.shape import Lang, Shape, without_unpublished
 from tcop_mock.errors import UnknownNameError, UsageError

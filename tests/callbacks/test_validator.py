@@ -18,7 +18,7 @@ from tcop_mock.callbacks.strict_json import MAX_BYTES, MAX_DEPTH, MAX_PARSE_ISSU
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang
 
 if TYPE_CHECKING:

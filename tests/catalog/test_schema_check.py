@@ -17,7 +17,7 @@ from tcop_mock.callbacks.json_schemas import accept_schema, documented_schema, i
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.schema_check import SchemaChecker, compile_match, iter_violations, validator
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,6 @@ import sys
 from contextlib import ExitStack, closing
 from typing import IO, TYPE_CHECKING
 
-import branch_coverage
 import pytest
 from commands import CommandResult
 from receiver_factories import in_thread
@@ -56,11 +55,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     with ExitStack() as stack:
 
         def command(*arguments: str, stdout: IO[str] | None = None, **env: str) -> subprocess.Popen[str]:
-            measured = branch_coverage.command_environment()
             process = subprocess.Popen(  # noqa: S603 - it is ours
                 [sys.executable, "-m", "tcop_mock", *arguments],
                 cwd=tmp_path,
-                env={name: value for name, value in os.environ.items() if name not in _OF_CI} | measured | env,
+                env={name: value for name, value in os.environ.items() if name not in _OF_CI} | env,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout or subprocess.PIPE,
                 stderr=subprocess.PIPE,

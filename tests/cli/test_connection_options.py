@@ -15,7 +15,7 @@ from receiver_factories import in_thread, server_factory
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.cli.arguments import read_connection
-from tcop_mock.cli.options import ReachOptions
+from tcop_mock.cli.target_options import ReachOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import ConnectionOptions, Target
 from tcop_mock.errors import UsageError

@@ -9,7 +9,7 @@ import pytest
 from tcop_mock.callbacks.json_tree import all_paths, value_at
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form
+from tcop_mock.domain.callback import Form
 from tcop_mock.domain.shape import AlarmKind, without_unpublished
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
+import branch_coverage
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -289,7 +290,7 @@ def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:
 
 def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
     """``| head -1``: nobody reads on and nothing is recorded, so there is nothing left to do."""
-    listening = start("listen")
+    listening = start("listen", **branch_coverage.command_environment())
     url = _url(listening)
     assert listening.stdout is not None
     listening.stdout.close()
@@ -299,7 +300,7 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
 
 def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
     """With ``--record`` the file is what counts."""
-    listening = start("listen", "--record", "r.jsonl", "--count", "2")
+    listening = start("listen", "--record", "r.jsonl", "--count", "2", **branch_coverage.command_environment())
     url = _url(listening)
     assert listening.stdout is not None
     listening.stdout.close()
@@ -311,7 +312,7 @@ def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, t
 
 def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: RunCommand) -> None:
     """A full disk ends it with exit code 2, and the callback comes again elsewhere."""
-    listening = start("listen", "--record", "/dev/full")
+    listening = start("listen", "--record", "/dev/full", **branch_coverage.command_environment())
     done = tcop("send", CVM, "--to", _url(listening), "--attempts", "1")
     assert done.exit_code == 1
     _, err = _told(listening)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import branch_coverage
 import pytest
 from mutant_receivers import MUTANTS
 from receiver_factories import server_factory
@@ -75,7 +76,7 @@ def test_a_reader_may_leave_early(start: Start, arguments: list[str]) -> None:
 @pytest.mark.parametrize("verb", ["list", "show cvm/events", "explain TCM302", "check --list"])
 def test_a_reader_may_have_left_before(start: Start, verb: str) -> None:
     """A command whose output nobody reads from the start ends with 0 and without a word."""
-    process = start(*verb.split(), "-q")
+    process = start(*verb.split(), "-q", **branch_coverage.command_environment())
     assert process.stdout is not None
     process.stdout.close()
     assert process.wait(timeout=60) == 0

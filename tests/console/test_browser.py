@@ -20,7 +20,7 @@ from tcop_mock.callbacks.generator import Generator, serial_for_policy
 from tcop_mock.console.access import Session
 from tcop_mock.console.exchange import Direction
 from tcop_mock.console.server import bind, serving
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.target import Target
 from tcop_mock.reports.recording import Record
 from tcop_mock.server.http_server import HttpServer

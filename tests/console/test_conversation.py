@@ -12,7 +12,7 @@ from console_page import CVM, _catalog, _validator
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.console.conversation import Conversation
 from tcop_mock.console.exchange import Direction
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.reports.recording import Record
 from tcop_mock.server.messages import ReceivedRequest, Reply
 

@@ -19,7 +19,7 @@ from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import CLAUSE_SCHEMA, find_clause, load_clauses, parse_clause, select_clauses
 from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
 from tcop_mock.contract.process_assertions import PROCESS_ASSERTIONS
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.contract import Level, Phase, Prerequisite
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.target import Target

@@ -24,7 +24,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import data_root, iter_files, read_entry
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.clauses import FIX_SCHEMA, FRAMEWORK_NAMES, LANGUAGE_BY_FRAMEWORK, Fix, load_clauses, load_fixes
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.shape import AlarmKind
 from tcop_mock.domain.target import Target

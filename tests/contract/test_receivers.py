@@ -11,7 +11,7 @@ from mutant_receivers import PAYLOAD_MUTANTS
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form, State, encode_json
+from tcop_mock.domain.callback import Form, State, encode_json
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.messages import ReceivedRequest
 

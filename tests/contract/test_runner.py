@@ -620,7 +620,7 @@ def _preflight(post: Transport, jobs: int | None = None) -> Preflight:
 def test_a_slow_receiver_is_dead_only_if_it_does_not_answer(is_silent: bool, codes: set[str]) -> None:  # noqa: FBT001 - one of two
     """After the malformed bodies it is asked once more, though the run has waited for it too long."""
     run = _run(FakePost(lambda _push, _number: SILENCE if is_silent else OK), ["TCM409", "TCM401"])
-    factory, preflight = run._factory("TCM000"), Preflight(Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200), 5.0)
+    factory, preflight = run._tests.factory("TCM000"), Preflight(Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200), 5.0)
     assert asyncio.run(run._dead_results(run.plan.clauses, factory, preflight)) == {}
     run._is_alive_checked = True
     results = asyncio.run(run._dead_results(run.plan.clauses, factory, preflight))

@@ -11,7 +11,7 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.errors import UsageError
 from tcop_mock.inputs.documents import parse_request
 from tcop_mock.inputs.reader import read_requests

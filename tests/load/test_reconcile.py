@@ -16,7 +16,7 @@ from ledger_samples import Rows, callback_body, jsonl, ledger_row, recording_lin
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import NotificationKey, key_from_body
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.load import AttemptRecord, DeliveryRecord, ScheduledCallback

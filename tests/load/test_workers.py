@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from tcop_mock.load.stats import SecondStats
 
 
-@pytest.fixture(autouse=True)
-def _measured_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def measured_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the branch coverage of the workers, too."""
     for name, value in branch_coverage.command_environment().items():
         monkeypatch.setenv(name, value)
 
@@ -52,6 +53,7 @@ def test_several_processes_share_a_load() -> None:
     assert sum(one.acked for one in summary.series) == 60
 
 
+@pytest.mark.usefixtures("measured_workers")
 @pytest.mark.parametrize("end_s", [20.0, 0.0], ids=["in time", "too late"])
 def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """They tell their last, what they have cancelled too; who takes too long is ended."""
@@ -89,6 +91,7 @@ def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch:
         assert counts[Outcome.CANCELLED] >= 1
 
 
+@pytest.mark.usefixtures("measured_workers")
 def test_a_worker_that_fails_says_so() -> None:
     """What it cannot do ends the load with its own words."""
     plan = make_plan(workers=2, stages=constant_stages(10, 1), mix=(("nosuch/shape", 1.0),))

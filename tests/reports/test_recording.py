@@ -14,7 +14,7 @@ from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.catalog.data_files import read_schema
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.reports.recording import Record, Recording
 from tcop_mock.server.messages import ReceivedRequest
 

@@ -11,7 +11,7 @@ import pytest
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.shape import LocalizedText
 from tcop_mock.reports.json import shapes_document
 from tcop_mock.reports.shape import shape_document, shape_lines

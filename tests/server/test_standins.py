@@ -9,7 +9,7 @@ import pytest
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
-from tcop_mock.domain.alarm import State
+from tcop_mock.domain.callback import State
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.shape import Lang
 from tcop_mock.domain.target import Secret

@@ -83,6 +83,9 @@ class IncidentReceiver:
     credentials: Credentials | None = None
     downstream: str = ""
     notices: list[dict[str, Any]] = field(default_factory=list)
+    _notice_texts: list[str] = field(default_factory=list, repr=False)
+    """The notices as JSON, each encoded once: it is asked for them some hundred times."""
+    _incident_texts: dict[int, tuple[dict[str, Any], str, str]] = field(default_factory=dict, repr=False)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     closed_keys: set[str] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -176,9 +179,21 @@ class IncidentReceiver:
         """Return the notices and incidents as JSON."""
         if self.bug == "hides-its-state":
             return Reply(404)
-        state = {"notices": self.notices, "incidents": list(self.incidents.values())}
-        visible_state = {"shows-nothing": {}, "opens-nothing": {**state, "incidents": []}}.get(self.bug, state)
-        return Reply(200, json.dumps(visible_state).encode(), (("Content-Type", "application/json"),))
+        if len(self.notices) < len(self._notice_texts):
+            self._notice_texts.clear()
+        self._notice_texts += map(json.dumps, self.notices[len(self._notice_texts) :])
+        incidents = "" if self.bug == "opens-nothing" else ", ".join(map(self._incident_text, self.incidents.values()))
+        state = f'{{"notices": [{", ".join(self._notice_texts)}], "incidents": [{incidents}]}}'
+        text = "{}" if self.bug == "shows-nothing" else state
+        return Reply(200, text.encode(), (("Content-Type", "application/json"),))
+
+    def _incident_text(self, incident: dict[str, Any]) -> str:
+        """Return an incident as JSON; of one that is known only the status may have changed."""
+        status = incident["status"]
+        known = self._incident_texts.get(id(incident))
+        if known is None or known[0] is not incident or known[1] != status:
+            known = self._incident_texts[id(incident)] = (incident, status, json.dumps(incident))
+        return known[2]
 
     def _shortcut_reply(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
         """Return the reply to alarms that a bug drops or rejects."""

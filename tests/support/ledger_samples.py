@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tcop_mock.domain.alarm import encode_json
+from tcop_mock.domain.callback import encode_json
 
 Rows = list[dict[str, Any]]
 

@@ -13,6 +13,7 @@ from virtual_time import run_in_virtual_time
 
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.contract.clause_tests import ClauseTests
 from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.plan import CheckPlan
 from tcop_mock.contract.runner import ContractRun
@@ -43,17 +44,29 @@ _TESTS: dict[tuple[object, ...], ClauseTest] = {}
 """What was built for a clause: the same for every receiver that is checked in the same way."""
 
 
-class CachedContractRun(ContractRun):
-    """A run that builds no test of a clause twice: most of the time of a short run goes there."""
+class CachedClauseTests(ClauseTests):
+    """What clauses send, shared by all runs of this process: most of the time of a short run goes there."""
 
     __slots__ = ()
 
-    def _build_test(self, clause: Clause, rerun: int = 0) -> ClauseTest:
+    def of(self, clause: Clause, rerun: int = 0) -> ClauseTest:
+        """Return what a clause sends, built once in this process."""
         plan = self.plan
-        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template, self._plain)
+        key = (clause.code, rerun, plan.seed, plan.profile.name, plan.target.credentials, plan.template, self.plain)
         if key not in _TESTS:
-            _TESTS[key] = super()._build_test(clause, rerun)
+            _TESTS[key] = super().of(clause, rerun)
+        self.built[clause.code, rerun] = _TESTS[key]
         return _TESTS[key]
+
+
+class CachedContractRun(ContractRun):
+    """A run that builds no test of a clause twice."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._tests = CachedClauseTests(self.plan)
 
 
 def check(

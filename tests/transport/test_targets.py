@@ -17,7 +17,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.domain.alarm import Form, State
+from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.callback_view import CallbackView
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.shape import AlarmKind, Lang, Shape, without_unpublished
