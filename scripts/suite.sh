@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Run the tests against the installed wheel, in a folder without the sources: what passes here is what users get.
-# Branch coverage is measured there. Then run the tests that need the checkout, in the checkout. The plugin is off,
-# because its tests start runs of their own.
+# Branch coverage is measured there, but not for the tests marked proof: they take long, and reach no other lines.
+# Then run the tests that need the checkout, in the checkout. The plugin is off, because its tests start runs of their
+# own.
 # usage: scripts/suite.sh PYTHON [argument of pytest]...
 set -euo pipefail
 
@@ -28,14 +29,16 @@ if package.parent != Path(sysconfig.get_path("purelib")):
 print(f"tcop_mock under test: {package}")
 PROOF
 # Without the plugins that pytest finds by itself: it would import our package itself then, and it would not be measured.
+run_tests() { "$python" -m pytest --disable-plugin-autoload -p xdist -p pytest_httpserver -m "$@"; }
 export BRANCH_COVERAGE="$elsewhere/.coverage"
 mkdir "$BRANCH_COVERAGE"
 failed=0
-"$python" -m pytest --disable-plugin-autoload -p xdist -p pytest_httpserver -m "not checkout" "$@" || failed=$?
+run_tests "not checkout and not proof" "$@" || failed=$?
 "$python" -m slipcover --merge "$BRANCH_COVERAGE"/*.json --out "$sources/.coverage.json" \
   --branch --skip-covered --fail-under 100 || failed=$?
-((failed == 0)) || exit "$failed"
 unset BRANCH_COVERAGE
+run_tests "not checkout and proof" "$@" || failed=$?
+((failed == 0)) || exit "$failed"
 
 cd "$sources"
 grep -rlZ --include='test_*.py' 'mark\.checkout' tests | xargs -0 "$python" -m pytest -p no:tcop_mock -m checkout
