@@ -4,6 +4,8 @@
 PYTHON ?= python3
 SHELL  := bash
 export PYTHONPATH := $(CURDIR)
+# Without byte code on disk, each of some thousand processes would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 OLD_PYTHON = tcop-mock needs Python 3.11 or later, and $(PYTHON) is older; name another: make PYTHON=python3.12 ...
 
