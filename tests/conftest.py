@@ -1,5 +1,6 @@
 """What all tests have in common."""
 
+import gc
 import importlib.util
 import os
 import sysconfig
@@ -31,6 +32,12 @@ assert _spec.origin is not None
 _folder = Path(_spec.origin).parents[1]
 if _folder != Path(sysconfig.get_path("purelib")):
     os.environ["PYTHONPATH"] = str(_folder)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave out what all tests share: it looks at ten thousand items again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -460,7 +460,7 @@ def test_a_run_builds_the_requests_of_a_clause_once(monkeypatch: pytest.MonkeyPa
 
         return build
 
-    monkeypatch.setattr("tcop_mock.contract.runner.builder_of", counting_builder)
+    monkeypatch.setattr("tcop_mock.contract.clause_tests.builder_of", counting_builder)
     post = FakePost(lambda push, _number: (Outcome.REJECTED, 500, 0.01) if b'"recoverTime":""' in push.body else OK)
     observing = ObservationConfig(CallableObserver("m:f", lambda _token: []))
     _play(_run(post, ["TCM302", "TCM104", "TCM519"], observation=observing, max_time_s=1e6))
