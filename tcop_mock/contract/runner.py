@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from tcop_mock.server.downstream import ReceivedMessage
 
 
-_PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE = "TCM000", "TCM001", "TCM002"
+_PREFLIGHT_CODE, _CONTROL_CODE, _TRIAL_CODE, _BACKLOG_CODE = "TCM000", "TCM001", "TCM002", "TCM003"
 _NEVER_RERUN_PHASES = EFFECT_PHASES | {
     Phase.FINAL,
     Phase.DEEP_NESTING,
@@ -269,6 +269,8 @@ class ContractRun:
                 async with asyncio.timeout(deadline - self.clock()):
                     if phase is Phase.MAIN:
                         observation = self._observation = await self._open_observation(preflight, deadline)
+                    elif observation and phase in EFFECT_PHASES and self._pending_clauses(phase):
+                        await observation.wait_for_backlog()
                     unrunnable = await self._unrunnable(phase, observation, factory, preflight)
                     checked_codes = {result.clause.code for result in unrunnable}
                     is_alive = await self._check_alive(phase, checked_codes, factory, preflight)
@@ -391,6 +393,9 @@ class ContractRun:
         self._plain = plain
         self._tests.clear()
 
+    def _backlog_factory(self, number: int) -> CaseFactory:
+        return self._factory(_BACKLOG_CODE, rerun=number)
+
     def _plain_factory(self, plain: PlainCallback) -> CaseFactory:
         return self._factory(_TRIAL_CODE, plain=plain)
 
@@ -451,7 +456,9 @@ class ContractRun:
         observer = config.observer or config.downstream
         if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
-        observation = EffectObservation(config, observer, self._bounded, self.clock, self.sleep, preflight, deadline)
+        observation = EffectObservation(
+            config, observer, self._bounded, self.clock, self.sleep, preflight, deadline, self._backlog_factory
+        )
         observation.runner.all_sent_text = self._all_sent_text()
         await observation.calibrate(self._factory(_CONTROL_CODE))
         if observation.is_plain_dropped:
