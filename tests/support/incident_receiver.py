@@ -270,6 +270,9 @@ class IncidentReceiver:
         """Close the incident of a resolve; return whether there was one."""
         key = self.key(alarm)
         incident = self.incidents.get(key)
+        if self.bug == "closes-by-the-text-of-dimensions" and incident is not None:
+            sent, stored = (json.dumps(one["alarmObjInfo"]["dimensions"]) for one in (alarm, incident["alarm"]))
+            incident = incident if sent == stored else None
         is_without_time = time_of(alarm, "recoverTime") in _NO_TIMES
         if self.bug == "ignores-resolves" or (self.bug == "wants-a-recover-time" and is_without_time):
             return False

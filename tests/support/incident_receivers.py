@@ -114,6 +114,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM534-loses-what-hangs": partial(WECOM_RECEIVER, "loses-what-hangs"),
     "TCM534-waits-for-ever": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=1e6),
     "TCM535-keeps-the-order-of-keys": partial(IncidentReceiver, "keeps-the-order-of-keys"),
+    "TCM535-closes-by-the-text-of-dimensions": partial(IncidentReceiver, "closes-by-the-text-of-dimensions"),
     "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
     "TCM601-cuts-no-summary": partial(PAGERDUTY_RECEIVER, "cuts-no-summary"),
     "TCM602-dedups-by-session": partial(PAGERDUTY_RECEIVER, "dedup-by-session"),
