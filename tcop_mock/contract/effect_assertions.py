@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 _MONTHS = 12
+_REPLACEMENT = "\ufffd"
 _HOUR_S = 3600
 
 _UNIT = r"%|(?:[KMGTkmgt]i?)?(?:[Bb]it|[Bb]yte|B|b)(?:s|ps|/s)?|ms|us|Count|Times"
@@ -288,6 +289,15 @@ def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | I
     if not effects:
         return Inconclusive(NO_FIRST_EFFECT)
     return None if is_shown else Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)
+
+
+def characters_whole(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that no message shows the mark of a character that could not be decoded."""
+    effects = result.step_results[-1].after.effects
+    broken = next((effect for effect in effects if _REPLACEMENT in effect.text), None)
+    if broken is not None:
+        return f"the message to {broken.location} has half a character"
+    return None if effects else Inconclusive("no message about long Chinese names is shown", not_applicable=True)
 
 
 def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
@@ -569,6 +579,7 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         nothing_written,
         resolves_forwarded_alike,
         texts_kept,
+        characters_whole,
         message_complete,
         states_distinguishable,
         timestamps_match,

@@ -371,6 +371,7 @@ def _with_own_words(text: str, alarm: dict[str, Any], notice: dict[str, Any]) ->
 
 _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] = {
     "mentions-everybody": lambda text, _alarm, _notice: text.replace("&lt;", "<"),
+    "cuts-characters": lambda text, _alarm, _notice: text.encode()[:2048].decode("utf-8", "replace"),
     "cuts-nothing": lambda text, _alarm, notice: text + str(notice["object"]).replace("<", "&lt;") * 5,
     "shows-undefined": lambda text, alarm, _: f"{text}\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}",
     "names-no-object": lambda _text, _alarm, notice: f"{notice['what']}\nPolicy: {notice['policy']}",

@@ -123,6 +123,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM603-reads-no-errcode": partial(WECOM_RECEIVER, "reads-no-errcode"),
     "TCM605-reads-no-code-of-feishu": partial(FEISHU_RECEIVER, "reads-no-errcode"),
     "TCM605-reads-no-errcode-of-dingtalk": partial(DINGTALK_RECEIVER, "reads-no-errcode"),
+    "TCM606-cuts-characters": partial(WECOM_RECEIVER, "cuts-characters"),
     "TCM604-cuts-nothing": partial(WECOM_RECEIVER, "cuts-nothing"),
     "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
     "TCM701-has-its-queue-in-memory": partial(WECOM_RECEIVER, "has-its-queue-in-memory", delay_s=0.3),
