@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.catalog.pools import regions
@@ -27,7 +28,6 @@ from tcop_mock.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.domain.alarm import Alarm
@@ -130,7 +130,8 @@ def build_alarms(
         tables: by name. ``like`` (another name) and ``differs_in`` (keys of dimensions, ``object``, ``subject`` - its
             metric or event -, ``policy``, ``region``, ``account``): a copy with differences. ``set``: texts of
             dimensions, each followed by a unique suffix; ``policy_name``: the same for the name of the policy.
-            ``long_value``: key of a dimension whose text becomes 1 KiB long. ``can_resolve = false``: an event that
+            ``long_value``: key of a dimension whose text becomes 1 KiB long. ``starts_at``: its first time, in Beijing.
+            ``can_resolve = false``: an event that
             never resolves. ``has_threshold = false``: a metric without a threshold. ``changes``: by action, changes to
             its request; see :func:`changed_request`.
     """
@@ -144,6 +145,8 @@ def build_alarms(
         texts = dict(table.get("set", {})) | ({table["long_value"]: _LONG_TEXT} if "long_value" in table else {})
         for key, text in texts.items():
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
+        if "starts_at" in table:
+            alarm = replace(alarm, first_occurred_at=datetime.fromisoformat(table["starts_at"]))
         if "policy_name" in table:
             alarm = replace(alarm, policy_name=f"{table['policy_name']} {unique.policy_id}")
         alarms[name] = ScenarioAlarm(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import Attempt
     from tcop_mock.domain.effects import Effect, EffectSnapshot
 
+_MONTHS = 12
+_REPLACEMENT = "\ufffd"
 _HOUR_S = 3600
 
 _UNIT = r"%|(?:[KMGTkmgt]i?)?(?:[Bb]it|[Bb]yte|B|b)(?:s|ps|/s)?|ms|us|Count|Times"
@@ -289,6 +291,15 @@ def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | I
     return None if is_shown else Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)
 
 
+def characters_whole(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that no message shows the mark of a character that could not be decoded."""
+    effects = result.step_results[-1].after.effects
+    broken = next((effect for effect in effects if _REPLACEMENT in effect.text), None)
+    if broken is not None:
+        return f"the message to {broken.location} has half a character"
+    return None if effects else Inconclusive("no message about long Chinese names is shown", not_applicable=True)
+
+
 def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that each message names object and metric or event, and has no empty, raw or unfilled values."""
     first_step = result.step_results[0]
@@ -382,6 +393,9 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
     timestamps = [time for text in texts for time in find_timestamps(text) if time.has_offset or not only_with_offset]
     sent_times = [time for time in (expected_content.started_at, expected_content.recovered_at) if time]
     shift_sets = [utc_shifts_s(_without_exact(timestamps, sent_times, sent_at), sent_at) for sent_at in sent_times]
+    for name, sent_at, shifts in zip(("firstOccurTime", "recoverTime"), sent_times, shift_sets, strict=False):
+        if not shifts and utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
+            return f"{name} is shown with month and day in each other's place"
     if not any(shift_sets):
         return Inconclusive(
             f"no time of the alarm is shown{' with its offset from UTC' if only_with_offset else ''}",
@@ -395,6 +409,11 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
         if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
             return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
     return None
+
+
+def _with_day_as_month(time: datetime) -> datetime:
+    """Return what a time is to who takes its day for the month; the same time if that is none."""
+    return time.replace(month=time.day, day=time.month) if time.day <= _MONTHS else time
 
 
 def _without_exact(
@@ -560,6 +579,7 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         nothing_written,
         resolves_forwarded_alike,
         texts_kept,
+        characters_whole,
         message_complete,
         states_distinguishable,
         timestamps_match,

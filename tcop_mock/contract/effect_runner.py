@@ -39,6 +39,7 @@ from tcop_mock.server.downstream import DOWNSTREAM_FAULTS, LASTING_FAULTS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from tcop_mock.contract.backlog import Backlog
     from tcop_mock.contract.receiver_control import ReceiverControl
     from tcop_mock.domain.contract import Clause, ClauseTest, EffectScenario, RequestCase
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest, Transport
@@ -292,9 +293,16 @@ class EffectRunner:
             return await poller.wait_until_settled(
                 scenario, lambda after: not acked_without_effect(scenario, step, attempts, after), until_s=until_s
             )
-        return await poller.wait_until_settled(
-            scenario, lambda after: _is_awaited(step, before, after), until_s=until_s
-        )
+
+        def is_awaited(after: EffectSnapshot) -> bool:
+            return _is_awaited(step, before, after)
+
+        after = await poller.wait_until_settled(scenario, is_awaited, until_s=until_s)
+        if until_s or poller.backlog is None or is_awaited(after) or _is_exceeded(step, before, after):
+            return after
+        if await poller.backlog.wait() > poller.effect_timeout_s:
+            return await poller.wait_until_settled(scenario, is_awaited)
+        return await poller.snapshot(scenario)
 
     async def _wait_until_met(self, fault: InjectedFault, attempts: Sequence[Attempt], *, until_accepted: bool) -> None:
         """Wait until the receiver has called the failing service, also after its response.
@@ -387,6 +395,14 @@ def _matches_expectation(step: Step, before: EffectSnapshot, after: EffectSnapsh
         step.expected_open, before.open_count, after.open_count
     )
     return open_matches and has_expected_effects(step, before, after)
+
+
+def _is_exceeded(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
+    """Return whether there are more effects than expected: waiting does not change that."""
+    expected = step.expected_effects
+    if expected == "same":
+        return after.count > before.count
+    return expected.startswith("=") and after.count > int(expected.removeprefix("="))
 
 
 def _to_outcome(clause: Clause, results: Sequence[_ScenarioEnd], *, names_other_clauses: bool) -> ClauseOutcome:
@@ -489,8 +505,10 @@ class EffectPoller:
     """Whether a text shows one of those values."""
     _last_counts: dict[str, int] = field(default_factory=dict, init=False)
     """By object: how many effects the last snapshot had, of all scenarios."""
-    _last_change_s: float = field(default=0.0, init=False)
+    last_change_s: float = field(default=0.0, init=False)
     """When that number last changed: until then the receiver was busy."""
+    backlog: Backlog | None = field(default=None, repr=False)
+    """Tells what was lost from what still waits in a queue; ``None``: all that is missing is lost."""
 
     async def snapshot(self, scenario: EffectScenario) -> EffectSnapshot:
         """Return the effects of a scenario that are visible now.
@@ -505,7 +523,7 @@ class EffectPoller:
                     effects_now = effects_now.merge(await self.observer.observe(token))
         visible_count = len(effects_now.effects) + len(effects_now.open_incidents or ())
         if self._last_counts.get(scenario.object_id, visible_count) != visible_count:
-            self._last_change_s = self.clock()
+            self.last_change_s = self.clock()
         self._last_counts[scenario.object_id] = visible_count
         if scenario.names_no_alarm:
             return effects_now.filter(lambda effect: not self._names_an_alarm(effect))
@@ -547,7 +565,7 @@ class EffectPoller:
         while True:
             now_s = self.clock()
             is_quiet = now_s - changed_s >= quiet_s
-            is_time_up = now_s >= until_s and now_s - self._last_change_s >= quiet_since_change_s
+            is_time_up = now_s >= until_s and now_s - self.last_change_s >= quiet_since_change_s
             if (
                 is_quiet and (is_time_up or is_expected(previous))
             ) or now_s >= until_s + _MAX_TIMEOUTS * self.effect_timeout_s:

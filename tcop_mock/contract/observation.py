@@ -7,6 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from tcop_mock.contract.backlog import Backlog
 from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
 from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING
 from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
@@ -178,6 +179,7 @@ class EffectObservation:
         sleep: waits.
         preflight: the result of the first callback.
         until_s: the end of the run on the clock.
+        plain_factory: returns what makes another plain alarm for each number; ``None``: what is missing is lost.
     """
 
     config: ObservationConfig
@@ -187,6 +189,7 @@ class EffectObservation:
     sleep: Callable[[float], Awaitable[None]]
     preflight: Preflight
     until_s: float
+    plain_factory: Callable[[int], CaseFactory] | None = None
     runner: EffectRunner = field(init=False)
     _error: str = field(default="", init=False)
     """Why the plain alarm shows nothing of the receiver's effects, where an error is the reason."""
@@ -216,7 +219,29 @@ class EffectObservation:
         )
 
     def _poller(self, observer: Observer) -> EffectPoller:
-        return EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
+        poller = EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
+        if self.plain_factory:
+            poller.backlog = Backlog(self.plain_factory, self._send_plain, poller, self.until_s)
+        return poller
+
+    async def _send_plain(self, factory: CaseFactory) -> EffectScenario | None:
+        """Send a plain alarm; return its scenario if it was accepted."""
+        scenario = control_scenario(factory)
+        self.runner.all_sent_text += f"\n{scenario.expected_content.sent_text}"
+        return scenario if await self._send_all(scenario.steps[0]) else None
+
+    async def wait_for_backlog(self) -> None:
+        """Wait until the receiver has worked on what was sent before; if it does not, no effect can be judged."""
+        if self._error or self._no_effect:
+            return
+        pollers = {id(poller.observer): poller for poller in (self.runner.downstream_poller, self.runner.poller)}
+        try:
+            for poller in pollers.values():
+                is_unused = poller.observer is self.config.downstream and not self.config.downstream.messages
+                if poller.backlog and not is_unused:
+                    await poller.backlog.wait()
+        except ObserverError as error:
+            self._error = str(error)
 
     async def calibrate(self, factory: CaseFactory) -> None:
         """Send a plain alarm and record which of its effects are visible."""

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from tcop_mock.server.downstream import ReceivedMessage
 
 
-_PREFLIGHT_CODE, _CONTROL_CODE = "TCM000", "TCM001"
+_PREFLIGHT_CODE, _CONTROL_CODE, _BACKLOG_CODE = "TCM000", "TCM001", "TCM003"
 _NEVER_RERUN_PHASES = EFFECT_PHASES | {
     Phase.FINAL,
     Phase.DEEP_NESTING,
@@ -281,6 +281,8 @@ class ContractRun:
                 async with asyncio.timeout(deadline - self.clock()):
                     if phase is Phase.MAIN:
                         observation = self._observation = await self._open_observation(preflight, deadline)
+                    elif observation and phase in EFFECT_PHASES and self._pending_clauses(phase):
+                        await observation.wait_for_backlog()
                     unrunnable = await self._unrunnable(phase, observation, factory, preflight)
                     checked_codes = {result.clause.code for result in unrunnable}
                     is_alive = await self._check_alive(phase, checked_codes, factory, preflight)
@@ -402,6 +404,9 @@ class ContractRun:
         self._notes.append(f"The plain callback of this run is {plain}, because {reason}. {pattern}".strip())
         self._tests.use_plain(plain)
 
+    def _backlog_factory(self, number: int) -> CaseFactory:
+        return self._tests.factory(_BACKLOG_CODE, rerun=number)
+
     def _preflight_results(self, plain_case: RequestCase, preflight: Preflight) -> dict[str, ClauseResult]:
         """Return the results of the clauses about the time of answers that the plain callback has broken already."""
         results = {}
@@ -459,7 +464,9 @@ class ContractRun:
         observer = config.observer or config.downstream
         if observer is None or not self._pending_clauses(*EFFECT_PHASES):
             return None
-        observation = EffectObservation(config, observer, self._bounded, self.clock, self.sleep, preflight, deadline)
+        observation = EffectObservation(
+            config, observer, self._bounded, self.clock, self.sleep, preflight, deadline, self._backlog_factory
+        )
         observation.runner.all_sent_text = self._tests.all_sent_text()
         await observation.calibrate(self._tests.factory(_CONTROL_CODE))
         if observation.is_plain_dropped:

@@ -85,6 +85,32 @@ def test_no_clause_blames_a_receiver_that_does_well(name: str, profile: str) -> 
     assert missing == not_run_codes(name, profile)
 
 
+def test_a_receiver_with_a_rate_limit_is_undecided_and_not_blamed() -> None:
+    """It sends 20 messages a minute, as WeCom accepts; what still waits in its queue is not lost."""
+    receiver = WECOM_RECEIVER(one_by_one=True, burst=20, pause_s=60.0)
+    verdict = check_with_observer(receiver, ["TCM501", "TCM516", "TCM506"], effect_timeout_s=5.0, max_time_s=300.0)
+    assert failed_codes(verdict) == set()
+    reasons = {reason_text(item) for item in verdict.results if item.status is ClauseStatus.ERROR}
+    assert any("turn that off for the check" in reason for reason in reasons)
+
+
+def test_what_the_first_phases_left_in_the_queue_is_waited_for() -> None:
+    """An effect clause is judged after the receiver has sent all messages about what came before."""
+    receiver = WECOM_RECEIVER(one_by_one=True, pause_s=0.3)
+    verdict = check_with_observer(receiver, ["TCM101", "TCM501"], effect_timeout_s=1.0, max_time_s=300.0)
+    assert {item.clause.code: item.status for item in verdict.results} == {
+        "TCM101": ClauseStatus.PASS,
+        "TCM501": ClauseStatus.PASS,
+    }
+
+
+def test_a_receiver_that_forwards_nothing_any_more_is_blamed() -> None:
+    """When nothing happens at all for a while, alarms without effect are lost."""
+    receiver = WECOM_RECEIVER("forwards-nothing-later")
+    verdict = check_with_observer(receiver, ["TCM519"], max_time_s=300.0)
+    assert failed_codes(verdict) == {"TCM519"}
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_bug_is_found_by_its_clause(name: str) -> None:
     """A receiver with one mistake breaks the clause of that mistake."""

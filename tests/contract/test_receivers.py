@@ -87,6 +87,8 @@ BREAKING: dict[str, bytes] = {
     "TCM312-reads-one-line": json.dumps(tree(), indent=2).encode(),
     "TCM313-chokes-on-duplicate-keys": b'{"durationTime":1,"durationTime":2}',
     "TCM314-reads-values-as-numbers": but(f"{CONDITIONS}.currentValue", ""),
+    "TCM321-reads-thresholds-as-whole-numbers": but(f"{CONDITIONS}.calcValue", "0.5"),
+    "TCM321-needs-a-value": but(f"{CONDITIONS}.currentValue", ""),
     "TCM317-needs-the-policy-type-in-chinese": encode_json(tree(form=Form.OBSERVED)),
     "TCM317-divides-by-the-duration-of-an-event": encode_json(tree("cvm/events", form=Form.OBSERVED)),
     "TCM318-needs-the-policy-type": encode_json(tree("cvm/events", form=Form.EVENTBRIDGE)),

@@ -71,6 +71,8 @@ class IncidentReceiver:
         one_by_one: whether it sends one message at a time.
         time_limit_s: of a request to the downstream service.
         credentials: the credentials that it wants.
+        burst: how many messages it sends before it pauses.
+        pause_s: how long it pauses then.
     """
 
     bug: str = ""
@@ -81,7 +83,10 @@ class IncidentReceiver:
     one_by_one: bool = False
     time_limit_s: float = 10.0
     credentials: Credentials | None = None
+    burst: int = 1
+    pause_s: float = 0.0
     downstream: str = ""
+    sent_count: int = 0
     notices: list[dict[str, Any]] = field(default_factory=list)
     _notice_texts: list[str] = field(default_factory=list, repr=False)
     """The notices as JSON, each encoded once: it is asked for them some hundred times."""
@@ -236,9 +241,11 @@ class IncidentReceiver:
         for name in ("account", "region", "policy", "what", "since"):
             if self.bug == f"key-without-{name}":
                 del parts[name]
+        if self.bug == "key-with-the-hour":
+            parts["since"] = parts["since"][:13]
         if self.bug == "key-with-session":
             parts["session"] = alarm["sessionId"]
-        return json.dumps(parts, sort_keys=True)
+        return json.dumps(parts, sort_keys=self.bug != "keeps-the-order-of-keys")
 
     async def _process(self, alarm: dict[str, Any]) -> None:
         await asyncio.sleep(self.delay_s)
@@ -278,6 +285,9 @@ class IncidentReceiver:
         """Close the incident of a resolve; return whether there was one."""
         key = self.key(alarm)
         incident = self.incidents.get(key)
+        if self.bug == "closes-by-the-text-of-dimensions" and incident is not None:
+            sent, stored = (json.dumps(one["alarmObjInfo"]["dimensions"]) for one in (alarm, incident["alarm"]))
+            incident = incident if sent == stored else None
         is_without_time = time_of(alarm, "recoverTime") in _NO_TIMES
         if self.bug == "ignores-resolves" or (self.bug == "wants-a-recover-time" and is_without_time):
             return False
@@ -313,6 +323,11 @@ class IncidentReceiver:
         notice = describe_alarm(alarm)
         if self.bug == "reads-utc":
             notice["since"] = time_of(alarm, "firstOccurTime").replace(" ", "T") + "+00:00"
+        start = datetime.fromisoformat(notice["since"])
+        if self.bug == "reads-noon-as-midnight":
+            notice["since"] = start.replace(hour=start.hour % 12).isoformat()
+        if self.bug == "swaps-month-and-day" and start.day <= 12:
+            notice["since"] = start.replace(month=start.day, day=start.month).isoformat()
         if self.bug == "shifts-twice":
             start = datetime.strptime(time_of(alarm, "firstOccurTime"), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
             notice["since"] = str(start + timedelta(hours=8))
@@ -335,6 +350,9 @@ class IncidentReceiver:
             tries = 1 if self.bug in {"forgets-what-was-refused", "loses-what-hangs"} else _MAX_TRIES
         for _ in range(tries):
             async with self.line if self.one_by_one else contextlib.nullcontext():
+                if self.sent_count and self.sent_count % self.burst == 0:
+                    await asyncio.sleep(self.pause_s)
+                self.sent_count += 1
                 attempt = await self.transport(target)(push, deadline_s=self.time_limit_s)
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             code = answer.get("errcode") or answer.get("code")
@@ -368,6 +386,7 @@ def _with_own_words(text: str, alarm: dict[str, Any], notice: dict[str, Any]) ->
 
 _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] = {
     "mentions-everybody": lambda text, _alarm, _notice: text.replace("&lt;", "<"),
+    "cuts-characters": lambda text, _alarm, _notice: text.encode()[:2048].decode("utf-8", "replace"),
     "cuts-nothing": lambda text, _alarm, notice: text + str(notice["object"]).replace("<", "&lt;") * 5,
     "shows-undefined": lambda text, alarm, _: f"{text}\nNode: {alarm['alarmObjInfo']['dimensions'].get('node')}",
     "names-no-object": lambda _text, _alarm, notice: f"{notice['what']}\nPolicy: {notice['policy']}",

@@ -242,6 +242,10 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
         lambda alarm: any("key" not in item for item in alarm.get("additionalMsg") or ())
     ),
     "TCM319-knows-no-cloud-events": rejecting(lambda alarm: "specversion" in alarm, UNPROCESSABLE),
+    "TCM321-reads-thresholds-as-whole-numbers": rejecting(
+        lambda alarm: "." in str(value_at(alarm, f"{CONDITIONS}.calcValue")), UNPROCESSABLE
+    ),
+    "TCM321-needs-a-value": rejecting(lambda alarm: value_at(alarm, f"{CONDITIONS}.currentValue") == "", UNPROCESSABLE),
     "TCM401-acknowledges-broken-json": answering_malformed(200, "json"),
     "TCM401-breaks-on-broken-json": answering_malformed(500, "json"),
     "TCM402-acknowledges-an-empty-body": answering_malformed(200, "empty"),
