@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from datetime import date, time
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import tomli
 
 from tcop_mock.catalog.schema_check import KEY_PRESENCE_RULES, iter_violations, validator, worst_violation
 from tcop_mock.domain.shape import MARKER_CHARS, Problem
@@ -46,6 +47,8 @@ def iter_files(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[t
 
 
 _MAX_MESSAGE_CHARS = 200
+_MAX_LEVELS = 50
+"""Of tables and lists in each other; a recursive validator needs a bound."""
 
 
 def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]:
@@ -60,12 +63,12 @@ def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]
         EntryError: the file is unreadable, not UTF-8, not TOML, or breaks the schema; names file, key and problem.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomli.loads(file.read_text(encoding="utf-8"))
     except OSError as problem:
         raise EntryError(str(file), "", f"cannot be read: {problem.strerror or problem}") from None
     except UnicodeDecodeError as problem:
         raise EntryError(str(file), "", f"is not UTF-8 (byte {problem.start})") from None
-    except tomllib.TOMLDecodeError as problem:
+    except (tomli.TOMLDecodeError, RecursionError) as problem:  # the latter: nested too deeply
         raise EntryError(str(file), "", f"is not TOML: {problem}") from None
     if check:
         check_entry(str(file), table, schema)
@@ -102,8 +105,11 @@ def _to_problem(violation: SchemaViolation) -> Problem:
     return Problem(".".join(path), _truncate(message), violation.description)
 
 
-def _not_json(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
-    """Yield TOML values that JSON lacks: dates, infinite numbers; also characters that texts may not contain."""
+def _not_json(node: Any, key: str = "", level: int = 0) -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
+    """Yield TOML values that JSON lacks: dates, infinite numbers; also what entries may not contain."""
+    if level > _MAX_LEVELS:
+        yield Problem(key, f"is nested more than {_MAX_LEVELS} levels deep; no entry needs that")
+        return
     if isinstance(node, str) and any(char in node for char in MARKER_CHARS):
         yield Problem(key, "contains U+FDD0, U+FDD1 or U+FDD2, which Unicode reserves for internal use; remove it")
     if isinstance(node, float) and not math.isfinite(node):
@@ -113,8 +119,8 @@ def _not_json(node: Any, key: str = "") -> Iterator[Problem]:  # noqa: ANN401 - 
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"
-        yield from _not_json(name, path)
-        yield from _not_json(child, path)
+        yield from _not_json(name, path, level)
+        yield from _not_json(child, path, level + 1)
 
 
 @cache

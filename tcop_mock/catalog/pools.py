@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+import tomli
 
 from tcop_mock.catalog.data_files import data_root
 from tcop_mock.domain.shape import Lang
@@ -59,4 +60,4 @@ def names_of_pool(pool: str, lang: Lang) -> tuple[str, ...]:
 
 @cache
 def _load_table(name: str) -> dict[str, Any]:
-    return tomllib.loads((data_root("payload_catalog") / "_pools" / name).read_text(encoding="utf-8"))
+    return tomli.loads((data_root("payload_catalog") / "_pools" / name).read_text(encoding="utf-8"))

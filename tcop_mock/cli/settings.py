@@ -114,11 +114,11 @@ def _shared(path: Path) -> SettingsFile | None:
 
 
 def _read(path: str | Path) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - most runs have no file
+    import tomli  # noqa: PLC0415 - most runs have no file
 
     try:
-        return tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as problem:
+        return tomli.loads(_text(path))
+    except (tomli.TOMLDecodeError, RecursionError) as problem:  # the latter: nested too deeply
         raise EntryError(str(path), "", f"is not TOML: {problem}") from None
 
 

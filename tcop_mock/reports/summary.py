@@ -80,7 +80,7 @@ _UNSEEN = (
 )
 """Missing ways to observe effects: what they would show, and how far a verdict reaches without them."""
 TOOL = "tcop-mock"
-LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich")
+LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich", "tomli")
 """Libraries whose version can change requests, observations or reports."""
 _HASH_CHARS = 12
 """Characters of a hash in texts for people."""

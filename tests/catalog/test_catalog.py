@@ -307,6 +307,21 @@ def test_a_file_that_is_not_toml_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text, problem",
+    [
+        pytest.param(f"a = {'[' * 5000}", "is not TOML: TOML inline arrays/tables are nested more than", id="parser"),
+        pytest.param(f"{'a.' * 900}b = 1", "is nested more than 50 levels deep; no entry needs that", id="keys"),
+        pytest.param(f"a = {'[' * 51}{']' * 51}", "is nested more than 50 levels deep", id="lists"),
+    ],
+)
+def test_a_file_that_is_nested_too_deeply_is_an_error(tmp_path: Path, text: str, problem: str) -> None:
+    """Neither the parser nor the validator runs out of stack; the message says what is wrong."""
+    write(tmp_path, "deep", text)
+
+    assert problem_of(tmp_path).problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
     "old, new, key, problem",
     [
         ('[dimensions]\nqueueId = "{queue}"', '[dimensions_zh]\nqueueID = "x"\n[dimensions]\nqueueId = "{queue}"',

@@ -173,6 +173,7 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
         ("[check]\nwait = 'soon'", "check.wait: 'soon' is not a duration; write 500ms, 30s, 10m or bare seconds"),
         ("seed = 1.5", "seed: '1.5' is not a valid integer"),
         ("seed = ", "is not TOML: Invalid value"),
+        (f"seed = {'[' * 5000}", "is not TOML: TOML inline arrays/tables are nested more than"),
     ],
 )
 def test_what_a_file_cannot_say(tcop: RunCommand, write: Write, text: str, complaint: str) -> None:
