@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _POLL_INTERVAL_S = 0.1
 _STANDSTILL_S = 65.0
 """How long a receiver may do nothing: those that send 20 messages a minute pause up to a minute."""
-_STANDSTILL_SHARE, _BUSY_SHARE = 0.25, 0.5
-"""The shares of the remaining time that a standstill, and a receiver that works, are waited for."""
+_SHARE = 0.5
+"""The share of the remaining time that is waited at most."""
 _BUSY = (
     "undecided: after {waited:.0f} s the receiver has not come to the callbacks that the run sent last; if it limits "
     "the rate of its messages, turn that off for the check, else give more --max-time"
@@ -48,8 +48,6 @@ class Backlog:
     """On the clock: what was sent until then has been worked on."""
     _stands_still: bool = field(default=False, init=False)
     """Whether a plain alarm had no effect although nothing else happened, either: waiting again tells nothing."""
-    _pauses: bool = field(default=False, init=False)
-    """Whether it was seen to do nothing for longer than an effect takes, and then to go on."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def wait(self) -> float:
@@ -73,20 +71,15 @@ class Backlog:
 
     async def _is_reached(self, scenario: EffectScenario, sent_s: float) -> bool:
         """Return whether the alarm has an effect before the receiver stands still."""
-        remaining_s = max(0.0, self.until_s - sent_s)
-        changed_s = sent_s
+        limit_s = _SHARE * (self.until_s - sent_s)
         while True:
             visible = await self.poller.snapshot(scenario)
             if visible.effects or visible.rejected:
                 return True
             now_s = self.poller.clock()
-            if self.poller.last_change_s > changed_s:
-                self._pauses |= self.poller.last_change_s - changed_s > self.poller.effect_timeout_s
-                changed_s = self.poller.last_change_s
-            standstill_s = _STANDSTILL_S if self._pauses else min(_STANDSTILL_S, _STANDSTILL_SHARE * remaining_s)
-            if now_s - changed_s >= standstill_s:
+            if now_s - max(sent_s, self.poller.last_change_s) >= _STANDSTILL_S:
                 self._stands_still = True
                 return False
-            if now_s - sent_s >= _BUSY_SHARE * remaining_s:
+            if now_s - sent_s >= limit_s:
                 raise ObserverError(_BUSY.format(waited=now_s - sent_s))
             await self.poller.sleep(_POLL_INTERVAL_S)

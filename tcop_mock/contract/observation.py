@@ -219,10 +219,7 @@ class EffectObservation:
         )
 
     def _poller(self, observer: Observer) -> EffectPoller:
-        poller = EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
-        if self.plain_factory:
-            poller.backlog = Backlog(self.plain_factory, self._send_plain, poller, self.until_s)
-        return poller
+        return EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
 
     async def _send_plain(self, factory: CaseFactory) -> EffectScenario | None:
         """Send a plain alarm; return its scenario if it was accepted."""
@@ -264,6 +261,9 @@ class EffectObservation:
         self.runner.effects_per_push = result.after.count
         if not result.after.count:
             self._no_effect = self._missing_effect()
+        elif self.plain_factory:
+            for poller in (self.runner.poller, self.runner.downstream_poller, self.runner.combined_poller):
+                poller.backlog = Backlog(self.plain_factory, self._send_plain, poller, self.until_s)
 
     @property
     def is_plain_dropped(self) -> bool:

@@ -104,6 +104,18 @@ def test_what_the_first_phases_left_in_the_queue_is_waited_for() -> None:
     }
 
 
+def test_effects_are_undecided_while_earlier_callbacks_wait() -> None:
+    """Where the queue of the first phases takes most of the run, clauses about effects say so."""
+    receiver = WECOM_RECEIVER(one_by_one=True, burst=20, pause_s=60.0)
+    verdict = check_with_observer(receiver, ["TCM101", "TCM501"], effect_timeout_s=5.0, max_time_s=120.0)
+    results = {item.clause.code: item for item in verdict.results}
+    assert {code: item.status for code, item in results.items()} == {
+        "TCM101": ClauseStatus.PASS,
+        "TCM501": ClauseStatus.ERROR,
+    }
+    assert "has not come to the callbacks that the run sent last" in reason_text(results["TCM501"])
+
+
 def test_a_receiver_that_forwards_nothing_any_more_is_blamed() -> None:
     """When nothing happens at all for a while, alarms without effect are lost."""
     receiver = WECOM_RECEIVER("forwards-nothing-later")
