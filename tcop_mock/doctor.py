@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from tcop_mock.domain.callback import State, encode_json
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.diagnosis import Diagnosis, Diagnostic, Severity
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions
 from tcop_mock.transport.connect import probe_connection, probe_tls, resolve_host
 from tcop_mock.transport.delivery import apply_acceptance
 from tcop_mock.transport.http1 import HttpTransport
@@ -356,6 +357,7 @@ class DoctorRun:
         now: the time of day.
         resolve: looks a host name up; may block.
         insecure: go on where the certificate does not verify.
+        connection: authorities and client certificate; ``resolve`` knows its addresses.
         identify: says why a target is no HTTP receiver.
     """
 
@@ -367,6 +369,7 @@ class DoctorRun:
     now: Callable[[], datetime]
     resolve: Callable[..., Any]
     insecure: bool = False
+    connection: ConnectionOptions = DEFAULTS
     identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol
 
     async def run(self) -> Diagnosis:
@@ -392,7 +395,7 @@ class DoctorRun:
         if all(connection.error for connection in connections):
             return Diagnosis(tuple(diagnostics), is_reachable=False)
         if self.target.scheme == "https":
-            tls = await probe_tls(self.target, self.rules.timeout_s, self.resolve)
+            tls = await probe_tls(self.target, self.rules.timeout_s, self.resolve, self.connection)
             is_usable = not tls.error or bool(self.insecure and tls.certificate)
             failed = Attempt(Outcome.TLS, 0.0, 0.0, 0.0)
             cause = "" if is_usable or tls.certificate else await self.identify(self.target, failed)
@@ -412,6 +415,7 @@ class DoctorRun:
             self.target,
             max_body_bytes=self.rules.answer_cap_bytes,
             insecure=self.insecure,
+            connection=self.connection,
             clock=self.clock,
             resolve=self.resolve,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,7 @@ from click.shell_completion import get_completion_class
 from tcop_mock._version import __version__
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli import init_templates
-from tcop_mock.cli.arguments import resolve_target
+from tcop_mock.cli.arguments import add_headers, read_connection, resolve_target
 from tcop_mock.cli.framework_detection import FRAMEWORKS, DetectedApp, detect_apps
 from tcop_mock.cli.settings import SettingsFile, find_file
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
@@ -28,21 +28,25 @@ from tcop_mock.errors import UsageError
 from tcop_mock.reports.doctor import diagnosis_document, diagnosis_lines
 from tcop_mock.reports.json import VERSION, write_json
 from tcop_mock.reports.text import escape_unsafe
+from tcop_mock.transport.connect import resolver_of
+from tcop_mock.transport.protocol_probe import identify_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.target_options import ReachOptions
 
 _PROGRAM, _VARIABLE = "tcop-mock", "_TCOP_MOCK_COMPLETE"
 
 
-def doctor(target: str | None, *, timeout_s: float | None, insecure: bool, common: CommonOptions) -> int:
+def doctor(target: str | None, *, timeout_s: float | None, reach: ReachOptions, common: CommonOptions) -> int:
     """Diagnose the way to a receiver; return the exit code."""
     address = resolve_target(target, flag="URL")
     if address.app:
         raise UsageError(f"{address} is an app in this process, so there is no way to diagnose; use tcop-mock check")
-    rules = common.profile.delivery
+    rules, connection = add_headers(common.profile.delivery, reach.headers), read_connection(reach)
+    resolve = resolver_of(connection)
     visit = DoctorRun(
         address,
         rules if timeout_s is None else replace(rules, timeout_s=timeout_s),
@@ -52,8 +56,10 @@ def doctor(target: str | None, *, timeout_s: float | None, insecure: bool, commo
         os.environ,
         time.perf_counter,
         utc_now,
-        socket.getaddrinfo,
-        insecure=insecure,
+        resolve,
+        insecure=reach.insecure,
+        connection=connection,
+        identify=partial(identify_protocol, resolve=resolve),
     )
     found = asyncio.run(visit.run())
     if common.as_json:

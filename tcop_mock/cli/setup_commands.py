@@ -10,10 +10,11 @@ from tcop_mock.cli import completers
 from tcop_mock.cli.choices import FRAMEWORKS
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import OUTPUT, TARGET, common_options, listed
-from tcop_mock.cli.target_options import insecure_option, timeout_option
+from tcop_mock.cli.target_options import reach_options, timeout_option
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.target_options import ReachOptions
 
 
 @command(
@@ -25,9 +26,9 @@ tcop-mock doctor @url.txt --quiet   # problems only
 )
 @click.argument("target", required=False, metavar="[URL]")
 @timeout_option(TARGET, "Time limit of each step.  [default: deadline of one POST in the profile]")
-@insecure_option(TARGET)
+@reach_options
 @common_options(seed=True, profile=True, catalog=True)
-def doctor_command(target: str | None, *, timeout: float | None, insecure: bool, common: CommonOptions) -> int:
+def doctor_command(target: str | None, *, timeout: float | None, reach: ReachOptions, common: CommonOptions) -> int:
     """Diagnose the way to a receiver: DNS, TLS, time, credentials, clock.
 
     Also checks TCP, port, proxies and redirects. Sends one harmless callback (a resolved alarm, marked as a test), and
@@ -37,7 +38,7 @@ def doctor_command(target: str | None, *, timeout: float | None, insecure: bool,
     """
     from tcop_mock.cli.setup import doctor
 
-    return doctor(target, timeout_s=timeout, insecure=insecure, common=common)
+    return doctor(target, timeout_s=timeout, reach=reach, common=common)
 
 
 @command(

@@ -211,11 +211,13 @@ async def probe_connection(entry: tuple[Any, ...], deadline_s: float, clock: Cal
     return ConnectionProbe(str(address[0]), family == socket.AF_INET6, clock() - started_s, problem)
 
 
-async def probe_tls(target: Target, deadline_s: float, resolve: Callable[..., Any]) -> TlsProbe:
+async def probe_tls(
+    target: Target, deadline_s: float, resolve: Callable[..., Any], options: ConnectionOptions = DEFAULTS
+) -> TlsProbe:
     """Return the TLS version and certificate of a target, even if the certificate is not trusted."""
     try:
         async with asyncio.timeout(deadline_s):
-            session = await _open_tls_session(target, ssl.create_default_context(), resolve)
+            session = await _open_tls_session(target, tls_context(insecure=False, options=options), resolve)
             return TlsProbe(str(session.version()), _read_certificate(session))
     except ssl.SSLCertVerificationError as verify_error:
         problem, code = verify_error.verify_message, verify_error.verify_code

@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tcop_mock.domain.delivery import Attempt, Outcome
 from tcop_mock.transport.connect import connect_streams
 from tcop_mock.transport.outcomes import NO_HTTP_ANSWER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tcop_mock.domain.target import Target
 
 _TIMEOUT_S = 1.0
@@ -49,12 +52,13 @@ _FRAME_HEADER = re.compile(rb"\x00..[\x04\x07].\x00\x00\x00\x00", re.DOTALL)
 """A frame SETTINGS or GOAWAY of the connection (RFC 9113, 4.1)."""
 
 
-async def identify_protocol(target: Target, attempt: Attempt) -> str:
+async def identify_protocol(target: Target, attempt: Attempt, resolve: Callable[..., Any] = socket.getaddrinfo) -> str:
     """Return why a target is no HTTP receiver, with the likely cause; empty if it is one, or nothing is known.
 
     Args:
         target: with an address of its own.
         attempt: what became of a callback.
+        resolve: function that resolves a host name; may block.
     """
     if attempt.status is not None:
         return _describe_complaint(target, attempt)
@@ -64,9 +68,9 @@ async def identify_protocol(target: Target, attempt: Attempt) -> str:
     if attempt.outcome not in _NO_HTTP_OUTCOMES and not hangs_in_handshake:
         return ""
     request = f"OPTIONS * HTTP/1.1\r\nHost: {target.authority}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    response = await _exchange(target, request.encode("latin-1", "replace"))
+    response = await _exchange(target, request.encode("latin-1", "replace"), resolve)
     hello_response = (
-        None if response or target.scheme == "https" else await _exchange(target, _client_hello(target.host))
+        None if response or target.scheme == "https" else await _exchange(target, _client_hello(target.host), resolve)
     )
     return _describe(target, attempt, response, hello_response)
 
@@ -122,12 +126,12 @@ def _describe_behind_https(response: bytes, attempt: Attempt) -> str:
     return f"{attempt.detail}; {_PORT_ADVICE}" if attempt.detail == NO_HTTP_ANSWER else ""
 
 
-async def _exchange(target: Target, data: bytes) -> bytes | None:
+async def _exchange(target: Target, data: bytes, resolve: Callable[..., Any]) -> bytes | None:
     """Return what a port sends after some bytes without TLS; ``None`` if there is no connection."""
     received = b""
     try:
         async with asyncio.timeout(_TIMEOUT_S) as limit:
-            connection = await connect_streams(target, None)
+            connection = await connect_streams(target, None, resolve)
             try:
                 connection.writer.write(data)
                 while len(received) < _MAX_BYTES and (chunk := await connection.reader.read(_MAX_BYTES)):

@@ -198,6 +198,34 @@ def test_a_certificate_that_is_well(visit: Callable[..., tuple[CommandResult, in
     assert "receiver.test" in saw(done, "tls")
 
 
+def test_connection_flags_are_those_of_check(visit: Callable[..., tuple[CommandResult, int]], tmp_path: Path) -> None:
+    """--cacert is trusted in the probe and in the callback; without it the same receiver is a problem."""
+    own = trustme.CA()
+    own.cert_pem.write_to_path(str(tmp_path / "own.pem"))
+    certificate = own.issue_cert("127.0.0.1")
+    done, _ = visit(certificate, "--cacert", str(tmp_path / "own.pem"))
+    assert (done.exit_code, grades(done)["tls"], grades(done)["callback"]) == (0, "fine", "fine")
+    done, _ = visit(certificate)
+    assert (done.exit_code, grades(done)["tls"]) == (3, "problem")
+    done, _ = visit(certificate, "--cacert", str(tmp_path / "none.pem"))
+    assert (done.exit_code, "none.pem" in done.error_message) == (2, True)
+
+
+def test_addresses_and_headers_are_those_of_check(tcop: RunCommand) -> None:
+    """--resolve replaces the lookup of the name, and --header goes with the callback."""
+    heads: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        heads.append(peer.read_request())
+        peer.send(OK)
+
+    with ScriptedServer(script) as server:
+        flags = ["--resolve", f"receiver.invalid:{server.port}:127.0.0.1", "--header", "X-Gate: open"]
+        done = tcop("doctor", f"http://receiver.invalid:{server.port}/hook", "--json", *flags)
+    assert (done.exit_code, grades(done)["callback"]) == (0, "fine")
+    assert any(b"X-Gate: open" in head for head in heads)
+
+
 @pytest.mark.parametrize(
     "kind, reported, cure",
     [

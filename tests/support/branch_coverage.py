@@ -3,6 +3,9 @@
 Each process writes a part, and ``scripts/suite.sh`` merges the parts. It measures only where ``BRANCH_COVERAGE`` names
 the folder of the parts. Start it before the first import of ``tcop_mock``: it changes the code of a module when the
 module is imported.
+
+On Python 3.11 and 3.13 it misses the same lines in the same tests (tried with those of ``domain`` and the catalogue);
+only what it counts as a line of code differs. That the whole suite reaches 100 % was measured on 3.11 alone.
 """
 
 from __future__ import annotations
