@@ -7,10 +7,10 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from tcop_mock.contract.backlog import Backlog
 from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
 from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING
-from tcop_mock.contract.effect_runner import EffectPoller, EffectRunner, ScenarioProblem
+from tcop_mock.contract.effect_poller import Backlog, EffectPoller
+from tcop_mock.contract.effect_runner import EffectRunner, ScenarioProblem
 from tcop_mock.contract.observers import CombinedObserver
 from tcop_mock.domain.contract import (
     DOWNSTREAM_PREREQUISITES,

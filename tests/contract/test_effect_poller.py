@@ -13,7 +13,7 @@ from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.builders_effects import control_scenario
 from tcop_mock.contract.case_factory import CaseFactory
-from tcop_mock.contract.effect_runner import EffectPoller
+from tcop_mock.contract.effect_poller import EffectPoller
 from tcop_mock.domain.effects import Effect, EffectSnapshot
 
 if TYPE_CHECKING:
