@@ -107,9 +107,6 @@ def _to_problem(violation: SchemaViolation) -> Problem:
 
 def _not_json(node: Any, key: str = "", level: int = 0) -> Iterator[Problem]:  # noqa: ANN401 - a node of a table
     """Yield TOML values that JSON lacks: dates, infinite numbers; also what entries may not contain."""
-    if level > _MAX_LEVELS:
-        yield Problem(key, f"is nested more than {_MAX_LEVELS} levels deep; no entry needs that")
-        return
     if isinstance(node, str) and any(char in node for char in MARKER_CHARS):
         yield Problem(key, "contains U+FDD0, U+FDD1 or U+FDD2, which Unicode reserves for internal use; remove it")
     if isinstance(node, float) and not math.isfinite(node):
@@ -117,6 +114,9 @@ def _not_json(node: Any, key: str = "", level: int = 0) -> Iterator[Problem]:  #
     if isinstance(node, date | time):
         yield Problem(key, f"{node} is a date or a time, which JSON lacks; write it as a string, in quotes")
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    if level > _MAX_LEVELS:
+        yield Problem(key, f"is nested more than {_MAX_LEVELS} levels deep; no entry needs that")
+        children = ()
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"
         yield from _not_json(name, path, level)

@@ -217,3 +217,17 @@ def test_copies_keep_markers() -> None:
 def test_the_default_format_is_that_of_profile_2023(name: str) -> None:
     """Without a profile, a generator writes the format of the default profile."""
     assert (load_profile(name).wire_format == Generator(1).wire_format) is (name in {"2023", "template"})
+
+
+def test_one_body_of_each_set_of_fields_is_validated() -> None:
+    """Policies whose bodies have the same fields are not compiled again: an edit fits both or neither."""
+    events = Catalog.load().get("cvm/events")
+    options = AlarmOptions(event=events.events[0].name)
+    edited: list[Any] = []
+
+    def edit(tree: Any) -> Any:
+        edited.append(tree)
+        return tree
+
+    BodyRenderer(Generator(1), events, options=options, edit=edit).validate(POLICIES_IN_ROTATION * 200)
+    assert 0 < len(edited) < POLICIES_IN_ROTATION

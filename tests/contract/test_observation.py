@@ -12,6 +12,7 @@ from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.assertions import TOO_SLOW
 from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.clauses import load_clauses
+from tcop_mock.contract.effect_poller import Backlog
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.preflight import Preflight
@@ -95,3 +96,24 @@ def test_a_callback_whose_effects_cannot_be_observed_is_not_effective() -> None:
     factory = CaseFactory(Catalog.load(), Generator(7), "TCM002")
     failing = observation(ObservationConfig(observer=CallableObserver("m:f", fail, None)))
     assert asyncio.run(failing.find_effective([factory, factory])) == [False, False]
+
+
+def test_a_queue_that_cannot_be_observed_is_an_error() -> None:
+    """The observer fails after it was calibrated; no effect is judged then."""
+
+    def fail(_token: str) -> list[object]:
+        raise ObserverError("no database")
+
+    failing = observation(ObservationConfig(observer=CallableObserver("m:f", fail, None)))
+    poller = failing.runner.poller
+
+    async def accept(*_: object, **_options: object) -> Attempt:
+        return Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200)
+
+    failing.runner.transport = accept
+    factory = CaseFactory(Catalog.load(), Generator(7), "TCM003")
+    poller.backlog = Backlog(lambda _number: factory, failing._send_plain, poller, until_s=1e9)
+    asyncio.run(failing.wait_for_backlog())
+    assert "no database" in failing._error
+    asyncio.run(failing.wait_for_backlog())
+    assert "no database" in failing._error

@@ -70,7 +70,7 @@ def open_codes(verdict: Verdict) -> set[str]:
 
 BAD = {
     "drips-its-head": (always(Timing(20.0)), 11, {"TCM102"}),
-    "drips-its-body": (always(DRIPS), 18, {"TCM102"}),
+    "drips-its-body": (always(DRIPS), 20, {"TCM102"}),
     "sends-its-last-byte-late": (always(Timing(0.0, 4.9)), 20, {"TCM103"}),
     "answers-after-4.9-s": (always(Timing(4.9)), 20, {"TCM103"}),
     "is-mute-for-every-third": (every(3, HUNG), 15, {"TCM102"}),
