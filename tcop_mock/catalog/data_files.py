@@ -115,8 +115,8 @@ def _not_json(node: Any, key: str = "", level: int = 0) -> Iterator[Problem]:  #
         yield Problem(key, f"{node} is a date or a time, which JSON lacks; write it as a string, in quotes")
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     if level > _MAX_LEVELS:
-        yield Problem(key, f"is nested more than {_MAX_LEVELS} levels deep; no entry needs that")
         children = ()
+        yield Problem(key, f"is nested more than {_MAX_LEVELS} levels deep; no entry needs that")
     for name, child in children:
         path = f"{key}.{name}" if key else f"{name}"
         yield from _not_json(name, path, level)
