@@ -346,12 +346,12 @@ def harmless_callback(generator: Generator, shape: Shape) -> bytes:
 
 @dataclass(slots=True)
 class DoctorRun:
-    """One visit to a target.
+    """One diagnosis of a target.
 
     Args:
         target: a URL, no app.
         rules: how TCOP delivers; each step has the deadline of one push.
-        body: what is brought, at the most twice: with the target's credentials, and without.
+        body: the callback to send, at most twice: with the target's credentials, and without.
         environ: the environment, for proxies.
         clock: seconds, monotonic.
         now: the time of day.

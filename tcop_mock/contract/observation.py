@@ -115,8 +115,8 @@ class ObservationConfig:
         restart: restarts the receiver.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         downstream_address: where :meth:`listening` opens the stub services.
-        calls: gives the reasons why the downstream services received nothing, such as the log of a proxy. With it, that
-            is no error.
+        calls: returns the reasons why the downstream services received nothing, such as the log of a proxy. With it,
+            clauses about messages are then not run; without it they are errors.
         first_call_s: how long the first of these calls may take, where nobody said that there are any; ``None``: as
             long as an effect.
         lifetime: returns what has to run during the check besides the stub services, such as the receiver.
@@ -386,7 +386,7 @@ class EffectObservation:
         return None
 
     def _no_caught_call(self) -> MissingPrerequisite | None:
-        """Return the missing prerequisite if the stub services received nothing and that is no error."""
+        """Return the missing prerequisite if the stub services received nothing; ``None`` if that is an error."""
         if self.config.calls is None or (self.config.downstream and self.config.downstream.reached_services):
             return None
         return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))

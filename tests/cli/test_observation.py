@@ -125,7 +125,7 @@ def test_an_observer_is_asked_for_each_object(  # noqa: PLR0913, PLR0917 - two c
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who shows only what mentions the object hides neither the other machine nor the rest of a burst."""
+    """An observer of single objects is asked for the other machine and for the whole burst, too."""
     url = opened(server_factory(lambda: IncidentReceiver(mistake)))
     lines = ["import json, urllib.request", "def look(token):"]
     lines += [f"    state = json.load(urllib.request.urlopen('{url}/state'))"]
@@ -273,7 +273,7 @@ def test_nothing_is_seen_where_nobody_asks() -> None:
 
 def test_logs_and_databases_are_observers(tmp_path: Path) -> None:
     """With what a finding's command is to hold: a database with a password is read from the environment."""
-    log = build_observation(ObserverOptions(log=str(tmp_path / "app.log"), effects_path="^told")).observer
+    log = build_observation(ObserverOptions(log=str(tmp_path / "app.log"), effects_path="^sent")).observer
     assert getattr(log, "shows_all", False)
     output = OutputBuffer()
     assert build_observation(ObserverOptions(log="-"), output).observer is not None
