@@ -621,9 +621,9 @@ def test_a_slow_receiver_is_dead_only_if_it_does_not_answer(is_silent: bool, cod
     """After the malformed bodies it is asked once more, though the run has waited for it too long."""
     run = _run(FakePost(lambda _push, _number: SILENCE if is_silent else OK), ["TCM409", "TCM401"])
     factory, preflight = run._tests.factory("TCM000"), Preflight(Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200), 5.0)
-    assert asyncio.run(run._dead_results(run.plan.clauses, factory, preflight)) == {}
-    run._is_alive_checked = True
-    results = asyncio.run(run._dead_results(run.plan.clauses, factory, preflight))
+    assert asyncio.run(run._liveness.dead_results(run.plan.clauses, factory, preflight)) == {}
+    run._liveness.is_checked = True
+    results = asyncio.run(run._liveness.dead_results(run.plan.clauses, factory, preflight))
     assert {code for code, result in results.items() if result.status is ClauseStatus.FAIL} == codes
 
 
@@ -634,10 +634,10 @@ def test_what_no_time_was_left_to_repeat_stays_as_it_is() -> None:
         RequestCase("x", OutgoingRequest(b"{}")), Attempt(Outcome.REJECTED, 0, 0, 0, status=500), "answered 500"
     )
     exclusions = (Exclusion("a", "x: answered 500 (TCM101)", failure, is_repeated=False),) * 2
-    run._outcomes["TCM505"] = ClauseOutcome(skipped=exclusions)
+    run._results.outcomes["TCM505"] = ClauseOutcome(skipped=exclusions)
     run._bounded.spent_s = 100.0
-    asyncio.run(run._repeater.repeat_exclusions(run._outcomes))
-    assert run._outcomes["TCM505"].skipped == exclusions
+    asyncio.run(run._repeater.repeat_exclusions(run._results.outcomes))
+    assert run._results.outcomes["TCM505"].skipped == exclusions
 
 
 def test_a_failure_that_is_known_when_the_time_is_over_is_reported() -> None:
@@ -649,7 +649,7 @@ def test_a_failure_that_is_known_when_the_time_is_over_is_reported() -> None:
     runner = RequestRunner(run.transport, run.sleep, 5.0, AssertionContext(), 1)
     run._started = (datetime.now(UTC), 0.0)
     outcomes = {"TCM101": ClauseOutcome(failures=(failure,), asserted=frozenset({"x"})), "TCM102": ClauseOutcome()}
-    for _ in run._record_unfinished(list(run.plan.clauses), outcomes, runner):
+    for _ in run._results.record_unfinished(list(run.plan.clauses), outcomes, runner):
         pass
-    statuses = {code: result.status for code, result in run._results.items()}
+    statuses = {code: result.status for code, result in run._results.by_code.items()}
     assert statuses == {"TCM101": ClauseStatus.FAIL, "TCM102": ClauseStatus.ERROR}

@@ -66,7 +66,7 @@ class CachedContractRun(ContractRun):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._tests = CachedClauseTests(self.plan)
+        self._tests = self._results.tests = CachedClauseTests(self.plan)
 
 
 def check(
