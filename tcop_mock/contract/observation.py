@@ -196,6 +196,8 @@ class EffectObservation:
     _no_effect: MissingPrerequisite | None = field(default=None, init=False)
     _any_rejected: bool = field(default=False, init=False)
     _open_count: int | None = field(default=None, init=False)
+    _plain_latency_s: float = field(default=0.0, init=False)
+    """How long the effect of the plain alarm took to appear."""
 
     def __post_init__(self) -> None:
         downstream_observer = self.config.downstream or self.observer
@@ -218,6 +220,10 @@ class EffectObservation:
             receiver=self.config.receiver,
         )
 
+    @property
+    def _pollers(self) -> tuple[EffectPoller, ...]:
+        return self.runner.poller, self.runner.downstream_poller, self.runner.combined_poller
+
     def _poller(self, observer: Observer) -> EffectPoller:
         return EffectPoller(observer, self.clock, self.sleep, self.config.effect_timeout_s)
 
@@ -228,7 +234,10 @@ class EffectObservation:
         return scenario if await self._send_all(scenario.steps[0]) else None
 
     async def wait_for_backlog(self) -> None:
-        """Wait until the receiver has worked on what was sent before; if it does not, no effect can be judged."""
+        """Wait until the receiver has worked on what was sent before; if it does not, no effect can be judged.
+
+        From then on an effect is expected as soon as when nothing else was sent.
+        """
         if self._error or self._no_effect:
             return
         pollers = {id(poller.observer): poller for poller in (self.runner.downstream_poller, self.runner.poller)}
@@ -239,6 +248,8 @@ class EffectObservation:
                     await poller.backlog.wait()
         except ObserverError as error:
             self._error = str(error)
+        for poller in self._pollers:
+            poller.latency_s = self._plain_latency_s
 
     async def calibrate(self, factory: CaseFactory) -> None:
         """Send a plain alarm and record which of its effects are visible."""
@@ -254,15 +265,16 @@ class EffectObservation:
         if isinstance(result, ScenarioProblem):
             self._error = f"no effect can be judged: {result.reason}"
             return
-        for poller in (self.runner.downstream_poller, self.runner.combined_poller):
-            poller.latency_s = max(poller.latency_s, self.runner.poller.latency_s)
+        self._plain_latency_s = self.runner.poller.latency_s
+        for poller in self._pollers:
+            poller.latency_s = self._plain_latency_s
         self._any_rejected = bool(result.after.rejected)
         self._open_count = None if result.after.open_incidents is None else result.after.open_count
         self.runner.effects_per_push = result.after.count
         if not result.after.count:
             self._no_effect = self._missing_effect()
         elif self.plain_factory:
-            for poller in (self.runner.poller, self.runner.downstream_poller, self.runner.combined_poller):
+            for poller in self._pollers:
                 poller.backlog = Backlog(self.plain_factory, self._send_plain, poller, self.until_s)
 
     @property

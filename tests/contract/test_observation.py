@@ -117,3 +117,13 @@ def test_a_queue_that_cannot_be_observed_is_an_error() -> None:
     assert "no database" in failing._error
     asyncio.run(failing.wait_for_backlog())
     assert "no database" in failing._error
+
+
+def test_a_busy_receiver_is_not_waited_for_in_the_next_phase() -> None:
+    """Once it has worked on all that was sent, its effects are expected as soon as that of the plain alarm was."""
+    open_one = observation(ObservationConfig(observer=OBSERVER))
+    open_one._plain_latency_s = 0.1
+    for poller in open_one._pollers:
+        poller.latency_s = 4.0
+    asyncio.run(open_one.wait_for_backlog())
+    assert [poller.latency_s for poller in open_one._pollers] == [0.1, 0.1, 0.1]
