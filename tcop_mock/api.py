@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import DeliveryRules, Profile
     from tcop_mock.domain.target import Credentials
     from tcop_mock.domain.verdict import RunEvent, Verdict
+    from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.transport.open import OpenTarget
 
     E = TypeVar("E", bound=StrEnum)
@@ -56,6 +57,9 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
     catalog: Catalog | None = None,
     observer: ObserverLike | None = None,
     downstream: str | None = None,
+    run: str | None = None,
+    catch: bool = True,
+    catch_hosts: Iterable[str] = (),
     effect_timeout_s: float = 5.0,
     fail_on: str | Level = "must",
     wait_s: float = 0.0,
@@ -78,15 +82,20 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         target: a URL ``[http://][USER:PASSWORD@]HOST[:PORT][/PATH]``, ``"module:app"``, an ASGI or WSGI app, a client
             of httpx, Starlette, FastAPI, Flask or Django, or a callable that takes the JSON value of a callback. An
             app and a client may have a path: ``(app, "/alarm")``. The credentials of a URL, and Basic credentials of
-            a client, are those that the receiver wants.
+            a client, are those that the receiver wants. With ``run``: a path or a loopback URL.
         clauses: codes, slugs or globs of the clauses to check, such as ``"TCM302"`` or ``"TCM3*"``; empty: all.
         skip: clauses to leave out, in the same form.
         profile: the generation of the callback contract, by name.
         seed: makes the requests repeatable; ``None``: a random one. The verdict has it.
         catalog: the shapes to send; ``None``: the built-in catalogue.
-        observer: shows the effects of the receiver. Without an observer and ``downstream``, the clauses about effects
-            are not run.
+        observer: shows the effects of the receiver. Without an observer, ``downstream`` and calls that are caught, the
+            clauses about effects are not run.
         downstream: ``"HOST:PORT"`` at which our stub services listen during the run; the receiver must forward there.
+        run: command that starts the receiver; the run ends it. ``{port}`` in it, or ``PORT`` in its environment, is a
+            free port.
+        catch: catch the calls to other machines of an app in this process, and of the receiver of ``run``, as effects:
+            our stub services answer those to hosts that they know, and all others are refused.
+        catch_hosts: further hosts to answer for, ``"HOST=KIND"``.
         effect_timeout_s: how long an effect may take to appear, in seconds.
         fail_on: ``"must"``, ``"should"`` or ``"may"``: the least binding level whose clauses decide on ``passed``.
         wait_s: how long to wait for a receiver that does not answer yet, in seconds.
@@ -113,6 +122,9 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         catalog=catalog,
         observer=observer,
         downstream=downstream,
+        run=run,
+        catch=catch,
+        catch_hosts=catch_hosts,
         effect_timeout_s=effect_timeout_s,
         fail_on=fail_on,
         wait_s=wait_s,
@@ -133,6 +145,9 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
     catalog: Catalog | None = None,
     observer: ObserverLike | None = None,
     downstream: str | None = None,
+    run: str | None = None,
+    catch: bool = True,
+    catch_hosts: Iterable[str] = (),
     effect_timeout_s: float = 5.0,
     fail_on: str | Level = "must",
     wait_s: float = 0.0,
@@ -161,6 +176,9 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
         catalog=catalog,
         observer=observer,
         downstream=downstream,
+        run=run,
+        catch=catch,
+        catch_hosts=catch_hosts,
         effect_timeout_s=effect_timeout_s,
         fail_on=fail_on,
         wait_s=wait_s,
@@ -180,11 +198,17 @@ class _OpenedRun(NamedTuple):
     opened: OpenTarget
     run: ContractRun
     level: Level
+    calls: CallLog | None
+    """The calls of the receiver that were not answered; ``None`` if none are caught."""
 
     async def verdict(self, on_event: Callable[[RunEvent], object] | None) -> Verdict:
-        """Run the contract and return the verdict."""
+        """Run the contract and return the verdict; its notes name the hosts whose calls were not answered."""
+        from tcop_mock.server.caught_hosts import CATCH_HOST
+
         await self.run.run(on_event)
-        return replace(self.run.verdict(), fail_on=self.level)
+        verdict = self.run.verdict()
+        hints = [hint.replace(CATCH_HOST, "catch_hosts") for hint in self.calls.hints()] if self.calls else []
+        return replace(verdict, fail_on=self.level, notes=(*verdict.notes, *hints))
 
 
 @contextmanager
@@ -198,6 +222,9 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
     catalog: Catalog | None,
     observer: ObserverLike | None,
     downstream: str | None,
+    run: str | None,
+    catch: bool,
+    catch_hosts: Iterable[str],
     effect_timeout_s: float,
     fail_on: str | Level,
     wait_s: float,
@@ -207,16 +234,32 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
 ) -> Iterator[_OpenedRun]:
     """Open a target, and yield a run of the contract against it."""
     from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.contract.managed_receiver import receiver_to_run
     from tcop_mock.contract.plan import CheckPlan
     from tcop_mock.contract.runner import ContractRun
     from tcop_mock.domain.contract import Level
     from tcop_mock.domain.target import Parser, Target
+    from tcop_mock.server.app_calls import AppCalls
+    from tcop_mock.server.caught_hosts import CaughtHosts
     from tcop_mock.transport.clock import monotonic_s
-    from tcop_mock.transport.open import open_target
+    from tcop_mock.transport.open import open_target, resolve_target
 
     value: object = Target.for_parser(_member(Parser, parser, "parser"), str(target)) if parser else target
     plan_profile, level = _profile(profile), _member(Level, fail_on, "fail_on")
-    with open_target(value, plan_profile.delivery.answer_cap_bytes, insecure=insecure) as opened:
+    hosts = CaughtHosts.parse(catch_hosts, "catch_hosts") if catch else None
+    observation = _observation(observer, downstream, effect_timeout_s)
+    with ExitStack() as stack:
+        calls: CallLog | None = None
+        if run is not None:
+            value, receiver = receiver_to_run(run, str(target), hosts, wait_s=wait_s, source="run")
+            stack.callback(receiver.process.stop)
+            observation, calls = receiver.configure(observation), receiver.calls
+        elif hosts is not None and (address := resolve_target(value)).app and not parser:
+            app_calls = AppCalls(hosts, exempt=[address.host])
+            if app_calls.catches_tls:
+                stack.enter_context(app_calls)
+                observation, calls = observation.with_app_calls(app_calls), app_calls.log
+        opened = stack.enter_context(open_target(value, plan_profile.delivery.answer_cap_bytes, insecure=insecure))
         plan = CheckPlan(
             opened.target,
             catalog or Catalog.load(),
@@ -225,11 +268,11 @@ def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
             secrets.randbits(_SEED_BITS) if seed is None else seed,
             wait_s=wait_s,
             max_time_s=max_time_s,
-            observation=_observation(observer, downstream, effect_timeout_s),
+            observation=observation,
             takes_parsed_body=opened.takes_parsed_body,
             uses_client=opened.uses_client,
         )
-        yield _OpenedRun(opened, ContractRun(plan, opened.transport, monotonic_s, asyncio.sleep), level)
+        yield _OpenedRun(opened, ContractRun(plan, opened.transport, monotonic_s, asyncio.sleep), level, calls)
 
 
 def send(  # noqa: PLR0913 - each keyword is an option of the delivery

@@ -36,7 +36,6 @@ from tcop_mock.cli.observation import (
     build_observation,
     effects_hint,
     observation_notes,
-    observed_calls,
     print_calls,
     receiver_to_run,
     reproduction_flags,
@@ -125,7 +124,7 @@ def check(
     if receiver:
         observation = receiver.managed.configure(observation)
     elif calls:
-        observation = observed_calls(calls, observation)
+        observation = observation.with_app_calls(calls)
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
     plan = CheckPlan(
         target,

@@ -10,15 +10,15 @@ import asyncio
 import contextlib
 import os
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tcop_mock.cli.arguments import parse_header
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.framework_detection import detect_apps
-from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
-from tcop_mock.contract.observation import DEFAULT_EFFECT_TIMEOUT_S, DownstreamAddress, ObservationConfig
+from tcop_mock.contract import managed_receiver
+from tcop_mock.contract.observation import DownstreamAddress, ObservationConfig
 from tcop_mock.contract.observers import (
     TOKEN_VARIABLE,
     CallableObserver,
@@ -35,7 +35,6 @@ from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.target import Target
 from tcop_mock.domain.verdict import ClauseStatus
 from tcop_mock.errors import ObserverError, UsageError
-from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverCommand, ReceiverProcess
 from tcop_mock.reports.text import one_line, pluralize
 from tcop_mock.server.app_calls import AppCalls
 from tcop_mock.server.caught_hosts import CaughtHosts
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from tcop_mock.cli.effect_options import RunOptions
     from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.contract.managed_receiver import ManagedReceiver
     from tcop_mock.domain.effects import Observer
     from tcop_mock.domain.verdict import Verdict
     from tcop_mock.process.output import OutputBuffer
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 _PLACE = "{token}"
 _RESTART_S = 60.0
 _TAIL_LINES, _TAIL_CHARS = 15, 200
-_FIRST_CALL_S = 0.5
-"""An app in this process is as fast as its code, and most that forward do so before they answer."""
 _ANY_COMMAND = "CMD"
 
 
@@ -249,11 +247,8 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
     Raises:
         UsageError: the command, the target or a host is invalid.
     """
-    command = ReceiverCommand.parse(options.run or "")
-    address = target_to_run(target)
-    process = ReceiverProcess(command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
     hosts = CaughtHosts.parse(options.catch_hosts) if options.catch else None
-    return StartedReceiver(address, ManagedReceiver(process, hosts, address.credentials))
+    return StartedReceiver(*managed_receiver.receiver_to_run(options.run or "", target, hosts, wait_s=wait_s))
 
 
 def run_flags(options: RunOptions) -> list[Flag]:
@@ -278,13 +273,6 @@ def app_calls(options: RunOptions, observer_url: str | None) -> AppCalls | None:
         return None
     calls = AppCalls(hosts, exempt=[Target.parse(observer_url).host] if observer_url else [])
     return calls if calls.catches_tls or options.catch_hosts else None
-
-
-def observed_calls(calls: AppCalls, config: ObservationConfig) -> ObservationConfig:
-    """Return an observation that sees the messages that an app in this process sends."""
-    first_call_s = _FIRST_CALL_S if config.effect_timeout_s == DEFAULT_EFFECT_TIMEOUT_S else None
-    log = calls.log if config.downstream is None else None
-    return replace(config, downstream=calls.recorder, calls=log, first_call_s=first_call_s)
 
 
 def print_calls(hints: Iterable[str], common: CommonOptions) -> None:

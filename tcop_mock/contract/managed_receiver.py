@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tcop_mock.contract.receiver_control import OutputLeaks
 from tcop_mock.domain.target import Target
 from tcop_mock.errors import TargetError, UsageError
-from tcop_mock.process.receiver_process import free_port
+from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverCommand, ReceiverProcess, free_port
 from tcop_mock.server.catching_proxy import CatchingProxy, proxy_environment
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.downstream import DownstreamRecorder
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from tcop_mock.contract.observation import ObservationConfig
     from tcop_mock.domain.target import Credentials
-    from tcop_mock.process.receiver_process import ReceiverProcess
     from tcop_mock.process.system import ProcessSize
     from tcop_mock.server.catching_proxy import CallLog
     from tcop_mock.server.caught_hosts import CaughtHosts
@@ -141,11 +140,33 @@ class ManagedReceiver:
                 await asyncio.to_thread(self.process.stop)
 
 
-def target_to_run(text: str) -> Target:
+def receiver_to_run(
+    command: str, target: str, hosts: CaughtHosts | None, *, wait_s: float = 0.0, source: str = "--run"
+) -> tuple[Target, ManagedReceiver]:
+    """Return the address of a receiver that a command starts, and the receiver; it is not started yet.
+
+    Args:
+        command: a command line, without a shell.
+        target: see :func:`target_to_run`.
+        hosts: which hosts are caught; ``None``: its calls are left alone.
+        wait_s: how long it may take to listen, in seconds; 0: the default.
+        source: where the command comes from, for messages.
+
+    Raises:
+        UsageError: the command or the target is invalid.
+    """
+    parsed_command = ReceiverCommand.parse(command, source)
+    address = target_to_run(target, source)
+    process = ReceiverProcess(parsed_command, address.host, address.port, ready_s=wait_s or DEFAULT_READY_S)
+    return address, ManagedReceiver(process, hosts, address.credentials)
+
+
+def target_to_run(text: str, source: str = "--run") -> Target:
     """Return the address at which a receiver of ours is to listen.
 
     Args:
         text: a path, ``USER:PASSWORD@/PATH``, or nothing, for a free port; or a URL of this machine.
+        source: where the command of the receiver comes from, for messages.
 
     Raises:
         UsageError: it is on another machine, or no target.
@@ -156,7 +177,7 @@ def target_to_run(text: str) -> Target:
     target = Target.parse(text)
     if target.app or target.scheme != "http" or not _is_loopback(target.host):
         raise UsageError(
-            f"--run starts a receiver on this machine, but TARGET is {target}: write a path such as /alarms, or "
+            f"{source} starts a receiver on this machine, but TARGET is {target}: write a path such as /alarms, or "
             "http://127.0.0.1:PORT/alarms for a receiver with a fixed port"
         )
     return target

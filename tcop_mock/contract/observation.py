@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from tcop_mock.domain.contract import Clause, EffectScenario, Step, StepResult
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
+    from tcop_mock.server.app_calls import AppCalls
     from tcop_mock.server.downstream import DownstreamRecorder
 
 DEFAULT_EFFECT_TIMEOUT_S = 5.0
+_FIRST_CALL_S = 0.5
+"""An app in this process is as fast as its code, and most that forward do so before they answer."""
 _IN_FLIGHT = 16
 _SERVICES = {
     Prerequisite.PAGERDUTY: ("pagerduty",),
@@ -132,6 +135,12 @@ class ObservationConfig:
     first_call_s: float | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
     receiver: ReceiverControl | None = None
+
+    def with_app_calls(self, app_calls: AppCalls) -> ObservationConfig:
+        """Return an observation that sees the messages that an app in this process sends."""
+        first_call_s = _FIRST_CALL_S if self.effect_timeout_s == DEFAULT_EFFECT_TIMEOUT_S else None
+        calls = app_calls.log if self.downstream is None else None
+        return replace(self, downstream=app_calls.recorder, calls=calls, first_call_s=first_call_s)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tcop_mock.contract.managed_receiver import ManagedReceiver, target_to_run
+from tcop_mock.contract.managed_receiver import receiver_to_run
 from tcop_mock.contract.observation import ObservationConfig
-from tcop_mock.process.receiver_process import DEFAULT_READY_S, ReceiverCommand, ReceiverProcess
+from tcop_mock.process.receiver_process import DEFAULT_READY_S
 from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.testing.usage_errors import target_errors_as_failures
@@ -19,6 +19,7 @@ from tcop_mock.testing.usage_errors import target_errors_as_failures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tcop_mock.contract.managed_receiver import ManagedReceiver
     from tcop_mock.domain.target import Target
 
 
@@ -56,10 +57,8 @@ class ReceiverStarter:
         """
         __tracebackhide__ = True
         with target_errors_as_failures():
-            target = target_to_run(path)
-            process = ReceiverProcess(ReceiverCommand.parse(command, "tcop_run"), target.host, target.port)
-            process.ready_s = wait_s
-            managed = ManagedReceiver(process, CaughtHosts.parse(catch_hosts), target.credentials)
+            hosts = CaughtHosts.parse(catch_hosts)
+            target, managed = receiver_to_run(command, path, hosts, wait_s=wait_s, source="tcop_run")
             managed.configure(ObservationConfig(downstream=self.observer))
             self._stack.enter_context(_running(managed))
             _started[target.host, target.port] = managed

@@ -22,7 +22,6 @@ from tcop_mock.cli.observation import (
     build_observation,
     effects_hint,
     observation_notes,
-    observed_calls,
     receiver_to_run,
     reproduction_flags,
     run_flags,
@@ -577,7 +576,7 @@ def test_the_first_call_of_an_app_is_waited_for(timeout_s: float, first_s: float
     """For half a second, or as long as the user wants."""
     calls = app_calls(RunOptions(), None)
     assert calls is not None
-    assert observed_calls(calls, ObservationConfig(effect_timeout_s=timeout_s)).first_call_s == first_s
+    assert ObservationConfig(effect_timeout_s=timeout_s).with_app_calls(calls).first_call_s == first_s
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import json
 import pkgutil
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import apps
 import pytest
@@ -254,3 +260,76 @@ def test_the_names_of_the_plugin_are_loaded_when_they_are_used() -> None:
     """Each public name of tcop_mock.testing exists."""
     for name in tcop_mock.testing.__all__:
         assert getattr(tcop_mock.testing, name) is not None
+
+
+def forwarding_app(url: str) -> object:
+    """Return an app that forwards each session once, and a callback without one not at all."""
+    seen: set[str] = set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        alarm = json.loads(environ["wsgi.input"].read())
+        if alarm["sessionId"] not in seen:
+            seen.add(alarm["sessionId"])
+            text = {"msgtype": "text", "text": {"content": f"firing: {alarm['alarmPolicyInfo']['policyId']}"}}
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(url, json.dumps(text).encode(), timeout=3).read()  # noqa: S310 - http
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    return app
+
+
+WECOM_URL = "http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"
+
+
+@pytest.mark.parametrize("catch, status", [(True, ClauseStatus.PASS), (False, ClauseStatus.NOT_RUN)])
+def test_the_calls_of_an_app_are_effects(catch: bool, status: ClauseStatus) -> None:  # noqa: FBT001 - one of two
+    """Without further arguments; they can be left alone."""
+    app = forwarding_app(WECOM_URL) if catch else apps.wsgi
+    [result] = tcop_mock.check(app, clauses="TCM501", catch=catch, seed=5).results
+    assert result.status is status
+
+
+def test_a_host_that_is_not_caught_is_noted() -> None:
+    """With the argument that answers for it, which makes its calls effects."""
+    app = forwarding_app("http://alerts.example.com/")
+    verdict = tcop_mock.check(app, clauses="TCM501", seed=5)
+    assert "refused: catch_hosts alerts.example.com=json answers" in verdict.notes[0]
+    again = forwarding_app("http://alerts.example.com/")
+    caught = tcop_mock.check(again, clauses="TCM501", catch_hosts=["alerts.example.com=json"], seed=5)
+    assert (caught.passed, caught.notes) == (True, ())
+    with pytest.raises(tcop_mock.UsageError, match=r"^catch_hosts 'h': write HOST=KIND"):
+        tcop_mock.check(again, catch_hosts=["h"])
+
+
+def test_without_tls_calls_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra ``run`` is not installed."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    [result] = tcop_mock.check(apps.wsgi, clauses="TCM501", seed=5).results
+    assert result.status is ClauseStatus.NOT_RUN
+
+
+def test_a_receiver_is_started_and_ended() -> None:
+    """Its target is a path, and it ends with the run."""
+    verdict = tcop_mock.check("/alarm", run=shlex.join([sys.executable, "-E", "-S", "-c", STARTED]), clauses="TCM304")
+    assert verdict.passed
+    with contextlib.closing(socket.socket()) as other:
+        assert other.connect_ex(("127.0.0.1", int(urlsplit(verdict.target).port or 0))) != 0
+    with pytest.raises(tcop_mock.UsageError, match=r"^run starts a receiver on this machine, but TARGET is http://h/"):
+        tcop_mock.check("http://h/", run="x")
+    with pytest.raises(tcop_mock.UsageError, match=r"^run names no program"):
+        tcop_mock.check("/", run="")
+
+
+STARTED = """\
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
