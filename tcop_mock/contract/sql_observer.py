@@ -56,6 +56,8 @@ _STATE_NAMES = re.compile(r"stat(e|us)|open|clos|resol|recover|activ|over|ended|
 _END_NAMES = re.compile(r"clos|resol|recover|end", re.IGNORECASE)
 _OPEN_WORDS = frozenset({"open", "opened", "firing", "active", "triggered", "alarming", "unresolved"})
 _MAX_STATE_CHARS = 40
+_SERVER_PREFIX = re.compile(r"^(connection failed: )?connection to server at .*? failed: (FATAL: +)?")
+"""The address with which PostgreSQL's messages begin; ours name the URL already."""
 
 
 class Row(NamedTuple):
@@ -266,7 +268,7 @@ class SqlObserver:
         text = text.replace(str(password), MASK) if password else text
         if "interrupted" in text or "statement timeout" in text or "max_statement_time" in text:
             return f"a search took more than {self.deadline_s:g} s; name the tables with --observe-all TABLE,..."
-        return text[:300]
+        return _SERVER_PREFIX.sub("", text)[:300]
 
     def __str__(self) -> str:
         """The URL without its password."""

@@ -317,6 +317,8 @@ def test_a_password_is_never_shown() -> None:
     assert "hunter2" not in repr(observer) + str(observer)
     assert observer._engine.dialect.driver == "psycopg"
     assert observer._reason(ValueError("bad  hunter2\nthere")) == "bad *** there"
+    failed = 'connection failed: connection to server at "10.0.0.1", port 5432 failed: FATAL:  no pg_hba.conf entry'
+    assert observer._reason(ValueError(failed)) == "no pg_hba.conf entry"
     with pytest.raises(
         ObserverError, match=r"--observe-sql postgresql\+asyncpg://me:\*\*\*@127\.0\.0\.1:1/x: .*refused"
     ):
