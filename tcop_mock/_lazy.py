@@ -1,4 +1,4 @@
-"""Public names that load what they need on first use."""
+"""Public names that are imported on first use."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=StrEnum)
 
     Body: TypeAlias = Callback | Mapping[str, Any] | bytes | str
-    """What can be sent or validated: a callback, a JSON object, or the bytes or the text of a body."""
+    """A body to send or validate: a callback, a JSON object, or the bytes or the text of a body."""
 
     ObserverLike: TypeAlias = Observer | Callable[[str], object]
     """An observer, or a function of an object's ID that returns ``{"effects": [...], "open": [...]}``."""
@@ -88,7 +88,7 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         profile: the generation of the callback contract, by name.
         seed: makes the requests repeatable; ``None``: a random one. The verdict has it.
         catalog: the shapes to send; ``None``: the built-in catalogue.
-        observer: shows the effects of the receiver. Without an observer, ``downstream`` and calls that are caught, the
+        observer: returns the effects of the receiver. Without an observer, ``downstream`` and calls that are caught, the
             clauses about effects are not run.
         downstream: ``"HOST:PORT"`` at which our stub services listen during the run; the receiver must forward there.
         run: command that starts the receiver; the run ends it. ``{port}`` in it, or ``PORT`` in its environment, is a
@@ -96,14 +96,14 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         catch: catch the calls to other machines of an app in this process, and of the receiver of ``run``, as effects:
             our stub services answer those to hosts that they know, and all others are refused.
         catch_hosts: further hosts to answer for, ``"HOST=KIND"``.
-        effect_timeout_s: how long an effect may take to appear, in seconds.
+        effect_timeout_s: maximum time in seconds until an effect appears.
         fail_on: ``"must"``, ``"should"`` or ``"may"``: the least binding level whose clauses decide on ``passed``.
-        wait_s: how long to wait for a receiver that does not answer yet, in seconds.
+        wait_s: maximum time in seconds to wait for a receiver that does not answer yet.
         max_time_s: time limit of the run, in seconds; ``None``: 30 for a URL, 300 for an app and with effects.
         parser: ``"model"`` or ``"schema"`` if ``target`` names a parser of bodies (``"module:Model"``) or the file of
             a JSON Schema, and not a receiver.
         insecure: do not verify the certificate of an https URL.
-        on_event: is called with each event of the run, in the thread of the run; by :func:`check_async`, in the
+        on_event: called with each event of the run, in the thread of the run; by :func:`check_async`, in the
             running loop.
 
     Raises:
@@ -297,16 +297,16 @@ def send(  # noqa: PLR0913 - each keyword is an option of the delivery
 
     Args:
         body: a callback, a JSON object, or the bytes or the text of a body, which are sent unchanged.
-        target: what :func:`check` takes.
+        target: a target as for :func:`check`.
         profile: the generation of the callback contract, by name; it has the delivery rules.
-        attempts: how many attempts at most, in place of the profile's number.
+        attempts: maximum number of attempts, in place of the profile's number.
         timeout_s: the total time limit of each attempt in seconds, in place of the profile's.
         headers: headers of the request; they replace headers of the profile that have the same name.
         time_scale: real seconds for each second of a pause between attempts; 0 does not wait.
         insecure: do not verify the certificate of an https URL.
 
     Raises:
-        UsageError: an argument is wrong. A receiver that fails or is not there raises nothing: its attempts say so.
+        UsageError: an argument is wrong. A receiver that fails or is absent raises nothing: its attempts show it.
         TargetError: an app does not start up.
     """
     return send_all(
@@ -415,7 +415,7 @@ async def _deliver(
 
 
 def validate(body: Body, *, profile: str | Profile | None = None, catalog: Catalog | None = None) -> ValidationResult:
-    """Return which callback a body is, and whether it could have come from TCOP.
+    """Return the classification of a body: its shape, and whether it could have come from TCOP.
 
     ::
 
@@ -423,8 +423,8 @@ def validate(body: Body, *, profile: str | Profile | None = None, catalog: Catal
         assert result.is_valid, result.problems
 
     Args:
-        body: the bytes or the text of a body, a JSON object, or a callback. Any bytes will do: nothing is raised for
-            a body that is not JSON.
+        body: the bytes or the text of a body, a JSON object, or a callback. Any bytes are accepted: a body that is not
+            JSON raises nothing.
         profile: the generation of the callback contract whose documentation the body is compared with, by name;
             ``None``: the one that fits the body best.
         catalog: the known shapes; ``None``: the built-in catalogue.
@@ -469,7 +469,7 @@ async def deliver(  # noqa: PLR0913 - ports are handed in one by one
 
 
 def _name(body: Body) -> str:
-    """Return what a body is called in messages."""
+    """Return the name of a body in messages."""
     from tcop_mock.domain.callback import Callback
 
     return f"{body.alarm.shape_id} {body.state}" if isinstance(body, Callback) else ""
@@ -586,7 +586,7 @@ def _send_times_s(bodies: Sequence[Body]) -> list[float]:
 
 
 def _member(enum: type[E], value: str, name: str) -> E:
-    """Return the member of an enum that has a value.
+    """Return the member of an enum with a value.
 
     Raises:
         UsageError: there is none; says which there are.

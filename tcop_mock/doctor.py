@@ -1,7 +1,7 @@
-"""Checks of the path from this machine to a receiver: what was observed, what it means for callbacks, what to do.
+"""Checks of the path from this machine to a receiver, with diagnostics: observation, meaning for callbacks, advice.
 
-A run looks the name up, connects, shakes hands, and sends one harmless callback. Each check turns an observation into a
-diagnostic with its meaning and advice.
+A run resolves the name, connects, does the TLS handshake, and sends one harmless callback. Each check turns an
+observation into a diagnostic.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def check_tcp(connections: Sequence[ConnectionProbe]) -> Diagnostic:
 
 
 def check_port(target: Target) -> Diagnostic:
-    """Report what the documentation says about the port."""
+    """Report the documentation's rule about the port."""
     advice = f"documented: the port is fixed at 80, and the sender's IP is random ({_PAGE}, note on the outbound IP)"
     if target.port == _HTTP_PORT:
         fix = "allow port 80 from any address in the security group, and require credentials"
@@ -119,7 +119,7 @@ def check_proxy(environ: Mapping[str, str]) -> Diagnostic:
 
 
 def check_tls(target: Target, handshake: TlsProbe, now: datetime, protocol_cause: str = "") -> Diagnostic:
-    """Check the handshake and the certificate; ``protocol_cause`` says why the port speaks no TLS."""
+    """Check the handshake and the certificate; ``protocol_cause`` is the reason why the port has no TLS."""
     certificate = handshake.certificate
     parts = [handshake.error, handshake.protocol, _describe_certificate(certificate) if certificate else ""]
     observation = "; ".join(filter(None, parts))
@@ -164,7 +164,7 @@ def _tls_advice(code: int, certificate: Certificate | None, host: str) -> str:
 
 
 def check_status(attempt: Attempt, protocol_cause: str = "") -> Diagnostic:
-    """Check the response to the callback; ``protocol_cause`` says why the target is no HTTP receiver."""
+    """Check the response to the callback; ``protocol_cause`` is the reason why the target is not an HTTP receiver."""
     status = "" if attempt.status is None else f" with {attempt.status}"
     observation = f"a resolved alarm, marked as a test, was {attempt.outcome}{status}"
     if attempt.outcome is Outcome.ACKED:
@@ -339,7 +339,7 @@ def _header(attempt: Attempt, name: str) -> str:
 
 
 def harmless_callback(generator: Generator, shape: Shape) -> bytes:
-    """Return a resolved alarm whose policy's name says that it is a test; a receiver has nothing open to resolve."""
+    """Return a resolved alarm with a policy name that marks it as a test. The receiver has no open incident for it."""
     alarm = replace(generator.alarm(shape, 0), policy_name=_TEST_POLICY_NAME)
     return encode_json(generator.callback(alarm, State.RESOLVED).to_dict())
 
@@ -349,16 +349,16 @@ class DoctorRun:
     """One diagnosis of a target.
 
     Args:
-        target: a URL, no app.
-        rules: how TCOP delivers; each step has the deadline of one push.
+        target: a URL, not an app.
+        rules: TCOP's delivery rules; each step has the deadline of one attempt.
         body: the callback to send, at most twice: with the target's credentials, and without.
         environ: the environment, for proxies.
         clock: seconds, monotonic.
         now: the time of day.
-        resolve: looks a host name up; may block.
-        insecure: go on where the certificate does not verify.
-        connection: authorities and client certificate; ``resolve`` knows its addresses.
-        identify: says why a target is no HTTP receiver.
+        resolve: resolves a host name; may block.
+        insecure: continue if the certificate does not verify.
+        connection: authorities and client certificate; ``resolve`` uses its addresses.
+        identify: returns the reason why a target is not an HTTP receiver.
     """
 
     target: Target
@@ -373,7 +373,7 @@ class DoctorRun:
     identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol
 
     async def run(self) -> Diagnosis:
-        """Look at everything that can be looked at; what comes after a step that failed is left out."""
+        """Run all checks; the checks after a failed step are skipped."""
         diagnostics = [check_port(self.target), check_proxy(self.environ)]
         started_s = self.clock()
         try:

@@ -91,7 +91,7 @@ def enum_member(enum_class: type[EnumType], label: str, text: str) -> EnumType:
     """Return the member of an enumeration that a user has named.
 
     Raises:
-        UnknownNameError: there is none; names near misses.
+        UnknownNameError: there is no such member; suggests similar ones.
     """
     try:
         return enum_class(text)

@@ -40,7 +40,7 @@ class TcopUser(FastHttpUser):
     max_retries = 0
     max_redirects = 0
     _workers: ClassVar[dict[int, LocustWorker]] = {}
-    """By worker index: all users of a process share one worker."""
+    """Workers by index: all users of a process share one worker."""
 
     def __init__(self, environment: Environment) -> None:
         settings = LocustSettings.from_environ(os.environ, self.host or environment.host)

@@ -1,7 +1,7 @@
-"""The pytest plugin's outside: options, marks, fixtures. What they do is below ``tcop_mock.testing``.
+"""The pytest plugin: its options, marks and fixtures, which are implemented in ``tcop_mock.testing``.
 
-Each suite beside which tcop-mock is installed imports this, so it loads nothing but pytest, which is there; a fixture
-loads what it needs when it is used.
+pytest imports this module in every environment with tcop-mock, so it imports only pytest. A fixture imports what it
+needs when it is used.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marks, and refuse what is wrong on the command line before anything is run."""
+    """Register the marks, and reject wrong options before any test runs."""
     for line in (
         "tcop(profile=, form=, attempts=, deadline=): how callbacks are written and delivered in this test",
         "tcop_clauses(*globs, fail_on=): clauses that tcop_contract checks, and the least binding level that counts",
@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse what is wrong in marks and ini files, where a test uses any of this."""
+    """Reject wrong marks and ini options, if a test uses the plugin."""
     our_items = [item for item in items if _uses_plugin(item)]
     if our_items:
         from tcop_mock.testing.settings import require_settings
@@ -95,7 +95,7 @@ def _uses_plugin(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of pytest-xdist, which need not be there
-    """Take over what the contract tests of a worker have found."""
+    """Add the results of the contract tests of a worker of pytest-xdist."""
     worker_results = getattr(node, "workeroutput", {}).get("tcop_mock")
     if worker_results:
         from tcop_mock.testing.report_collector import report_collector
@@ -129,7 +129,7 @@ def tcop_lifecycle(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> L
 
 @pytest.fixture
 def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Callback:
-    """One callback: of each shape and state that ``tcop_mock.parametrize`` names, or else of a CVM that fires."""
+    """One callback: for each shape and state of ``tcop_mock.parametrize``, or a firing one of CVM."""
     from tcop_mock.testing.factories import callback_source
 
     return callback_source(request.node, tcop_catalogue).for_parameter(getattr(request, "param", None))
@@ -137,7 +137,7 @@ def tcop_callback(request: pytest.FixtureRequest, tcop_catalogue: Catalog) -> Ca
 
 @pytest.fixture
 def tcop_clock() -> Clock:
-    """A clock of alarm time: pauses between attempts and callbacks move it, and nobody waits for them."""
+    """A clock of alarm time: pauses between attempts and callbacks advance it without a wait."""
     from tcop_mock.testing.senders import Clock
 
     return Clock()
@@ -171,7 +171,7 @@ def tcop_catch(request: pytest.FixtureRequest) -> Iterator[CaughtCalls]:
 
 @pytest.fixture
 def _tcop_target_under_test(request: pytest.FixtureRequest, tcop_target: Any) -> Iterator[OpenTarget]:  # noqa: ANN401 - whatever a user's own gives
-    """``tcop_target``, opened; what the fixtures that send share."""
+    """``tcop_target``, opened; the fixtures that send share it."""
     from tcop_mock.testing.senders import open_target_under_test
 
     with open_target_under_test(tcop_target, request.node) as target:
@@ -198,7 +198,7 @@ def tcop_async_sender(
 
 @pytest.fixture
 def tcop_observer() -> Any:  # noqa: ANN401 - whatever a user's own gives
-    """Nothing. Override it to show what the receiver did: return a callable, an observer, or ``tcop_pagerduty``."""
+    """``None``. Override it to observe the receiver's effects: return a callable, observer, or ``tcop_pagerduty``."""
     return None
 
 
@@ -218,37 +218,37 @@ def tcop_contract(
 
 @pytest.fixture
 def tcop_receiver(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """A receiver that keeps what comes: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
+    """A receiver that records requests: ``.url``, ``.callbacks``, ``.wait_for(n)``, ``.fault("status:503:2")``."""
     yield from _open_service("webhook", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_pagerduty(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """PagerDuty's Events API v2 as a stand-in: it answers as the real one does, and keeps what comes."""
+    """Stub of PagerDuty's Events API v2: it answers like the service, and records the events."""
     yield from _open_service("pagerduty", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_wecom(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """A WeCom group robot as a stand-in: it answers as the real one does, and keeps what comes."""
+    """Stub of a WeCom group robot: it answers like the service, and records the messages."""
     yield from _open_service("wecom", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_dingtalk(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """A DingTalk custom robot as a stand-in: it answers as the real one does, and keeps what comes."""
+    """Stub of a DingTalk custom robot: it answers like the service, and records the messages."""
     yield from _open_service("dingtalk", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_feishu(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """A custom bot of Feishu or Lark as a stand-in: it answers as the real one does, and keeps what comes."""
+    """Stub of a custom bot of Feishu or Lark: it answers like the service, and records the messages."""
     yield from _open_service("feishu", request, tcop_clock)
 
 
 @pytest.fixture
 def tcop_slack(request: pytest.FixtureRequest, tcop_clock: Clock) -> Iterator[Receiver]:
-    """A webhook of Slack and its Web API as a stand-in: it answers as the real ones do, and keeps what comes."""
+    """Stub of a webhook of Slack and its Web API: it answers like the service, and records the messages."""
     yield from _open_service("slack", request, tcop_clock)
 
 

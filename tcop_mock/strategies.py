@@ -6,8 +6,8 @@
 ... def test_the_parser_takes_every_callback(body):
 ...     parse(body)
 
-A failing test ends with the smallest body that still breaks it: Hypothesis prefers shapes with short bodies, and the
-earlier ones of the given forms, languages and states.
+Hypothesis reduces a failing test to a small body: it prefers shapes with short bodies, and the first of the given
+forms, languages and states.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MAX_SERIAL = (1 << 32) - 1
 
 
 class _Kind(NamedTuple):
-    """What a callback is of, apart from its values."""
+    """Properties of a callback, apart from its values."""
 
     shape: Shape
     state: State
@@ -60,15 +60,15 @@ def callbacks(
     Shapes that have no such state or form are left out: events do not repeat.
 
     Args:
-        globs: ids of shapes, or globs of them; all shapes where there is none.
+        globs: ids of shapes, or globs of them; all shapes if empty.
         states: ``firing``, ``repeated``, ``resolved``.
-        langs: ``en``, ``zh``, of names and other human text.
+        langs: ``en`` or ``zh``, the languages of names and other texts.
         forms: ``documented``, ``observed``, ``eventbridge``, ``cloudevents``.
         profile: generation of the callback contract.
-        catalog: where the shapes are; the shipped one where it is not given.
+        catalog: the catalogue of the shapes; by default the shipped one.
 
     Raises:
-        UnknownNameError: no such shape, state, language, form or profile; names near misses.
+        UnknownNameError: no such shape, state, language, form or profile; suggests similar names.
         UsageError: no shape has such a state or form.
     """
     catalog = catalog or Catalog.load()

@@ -43,7 +43,7 @@ _WRONG_STATUS, _WRONG_TIMES, _WRONG_NUMBERS = 2.0, 4.0, 1.0
 _FUTURE_FIELD, _NO_MARK, _NO_FIELD, _NO_CAPTURED_FIELD = 8.0, 3.0, 1.0, 0.25
 """Costs of a difference. No body has a field of a later generation, and many lack one of their own."""
 _MARKS = frozenset({"alertId"})
-"""Fields that all bodies of a generation have, and by which it is known."""
+"""Fields that identify a generation: all of its bodies have them."""
 PROMETHEUS, EVENTBRIDGE, DDOS = "prometheus", "eventbridge", "ddos"
 CLS, TEMPLATE, UNKNOWN = "cls", "template", "unknown"
 _TENCENT_SOURCE = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.cloud\.tencent")
@@ -163,7 +163,7 @@ class Classification(NamedTuple):
     shapes: tuple[Shape, ...] = ()
     """Best matching shapes, all with the same score; empty if the product or its dimensions are unknown."""
     product: tuple[Shape, ...] = ()
-    """Shapes of the product if it is known and the dimensions are not."""
+    """Shapes of a known product, if the dimensions are unknown."""
 
 
 class ShapeClassifier:

@@ -44,7 +44,7 @@ class Capture(NamedTuple):
 
 
 class Vocabulary(NamedTuple):
-    """What shipped entries write, and so may be written."""
+    """Texts that may be published, because shipped entries contain them."""
 
     words: frozenset[str]
     prefixes: frozenset[str]
@@ -167,7 +167,7 @@ class DraftValues:
         return f"{{{name}}}"
 
     def _split(self, text: str, atoms: Mapping[str, frozenset[str]]) -> list[_Piece]:
-        """Return the parts of a text: values of other keys, separators, and what is between them."""
+        """Return the parts of a text: values of other keys, separators, and the texts between them."""
         long_atoms = sorted((atom for atom in atoms if len(atom) >= _MIN_ATOM_CHARS), key=len, reverse=True)
         if long_atoms:
             pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, long_atoms))})(?!\w)")

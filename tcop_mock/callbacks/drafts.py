@@ -59,7 +59,7 @@ class BodyGroup(NamedTuple):
 
 
 def learned_kind(body: Any) -> AlarmKind | None:  # noqa: ANN401 - any JSON value
-    """Return the kind of the entry that a body is of; ``None`` for one of which nothing is learned."""
+    """Return the kind of entry for a body; ``None`` if no entry can be drafted from it."""
     kind = kind_of(body)
     if kind == EVENTBRIDGE and not is_cloud_event(body):
         return AlarmKind.EVENT

@@ -43,7 +43,7 @@ _OPTIONAL_DIMENSIONS = ("objName",)
 def _schemas_by_subject(shape: Shape, form: Form, envelope: Envelope) -> dict[str, Schema]:
     """Return the exact schemas of bodies by their metric or event. Callers must not modify them.
 
-    Whoever validates a body needs some schemas of one shape, which all begin with these.
+    The schemas of one shape share these objects, so a validator that needs several builds them once.
     """
     return BodySchemaBuilder(shape, form, envelope).by_subject()
 

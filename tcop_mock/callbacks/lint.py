@@ -135,7 +135,7 @@ def lint_table(shape_id: str, table: dict[str, Any], file: str = "") -> Iterator
 
     Args:
         shape_id: id of the entry.
-        table: what its file has.
+        table: the table of its file.
         file: name of the file, for messages.
     """
     problems = all_problems(table, SCHEMA)

@@ -1,4 +1,4 @@
-"""A user's notification content template, whose variables TCOP replaces, and the bodies that come of one.
+"""A user's notification content template, whose variables TCOP replaces, and the bodies rendered from it.
 
 Sources: DescribeNotificationContentTemplateSupports (MT_QCE) for the names of the variables; the page on notification
 content templates, 2025-01-22, for the limit of 3,000 characters after rendering. Most values of variables are
@@ -55,7 +55,7 @@ STATUS_TEXTS = {
     "升级": State.FIRING,
     "降级": State.FIRING,
 }
-"""Values of the variables ``status``, ``status_fmt`` and ``status_level_fmt``, and the states that they tell."""
+"""Values of the variables ``status``, ``status_fmt`` and ``status_level_fmt``, and their states."""
 _SUFFIX = "fmt"
 _NOT_LETTERS = re.compile(r"[^a-z0-9\u4e00-\u9fff]")
 _LINE = re.compile(
@@ -81,7 +81,7 @@ _OTHER_NAMES = {
 }
 """Names that users give to variables in their own words."""
 _COMMON_NAMES = frozenset({"content", "object", "status", "region", "duration", "app_id", "policy"})
-"""Variables under whose names, or words for them, other senders write, too."""
+"""Variables whose names other senders use, too."""
 _FACTS = {
     "object": ("object",),
     "policy": ("policy_name", "policy_id", "policy"),
@@ -93,9 +93,9 @@ _FACTS = {
     "time of the recovery": ("recovery_time",),
 }
 _NEEDED = ("object", "policy", "status", "time of the trigger")
-"""What a receiver needs to keep incidents apart, and to close them."""
+"""Variables that a receiver needs to distinguish incidents, and to close them."""
 _ALWAYS_MISSING = ("sessionId", "dimensions of the object")
-"""What no variable of a template holds."""
+"""Fields of a callback for which templates have no variable."""
 _MIN_NAMES = 2
 _MAX_DEPTH = 6
 _MAX_TEXT_CHARS = 100_000
@@ -209,7 +209,7 @@ _NAMES = {
 
 
 class TemplateBody(NamedTuple):
-    """What the body of a template contains."""
+    """Values of a body that was rendered from a template."""
 
     found: tuple[tuple[str, str], ...]
     """Facts with their values: ``object``, ``policy``, ``status`` ..."""
@@ -221,7 +221,7 @@ class TemplateBody(NamedTuple):
 
 
 def find_template_body(body: Any) -> TemplateBody | None:  # noqa: ANN401 - any JSON value, or bytes that are not JSON
-    """Return what the body of a template contains; ``None`` if nothing shows that it is one.
+    """Return the values of a body that was rendered from a template; ``None`` for other bodies.
 
     Args:
         body: a JSON value, or the bytes of a text.

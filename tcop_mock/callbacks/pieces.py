@@ -362,7 +362,7 @@ class Marker(str):
 
 
 class Markers:
-    """Creates markers and knows the pieces that replace them."""
+    """Creates markers and maps them to the pieces that replace them."""
 
     def __init__(self) -> None:
         self._contents: list[tuple[Sequence[Piece], Sequence[Piece]]] = []

@@ -215,7 +215,7 @@ def require_state(alarm: Alarm, state: State) -> None:
     """Raise an error if an alarm cannot be in a state.
 
     Raises:
-        UsageError: it cannot be in the state; says why.
+        UsageError: the alarm cannot be in the state; gives the reason.
     """
     if state is State.REPEATED and not alarm.can_repeat:
         reason = _WITHOUT_REPEATS.get(alarm.kind) or f"its alarmNotifyType is {alarm.notify_type.value}"

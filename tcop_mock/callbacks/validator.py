@@ -178,7 +178,7 @@ class ValidationResult(NamedTuple):
     form: Form | None = None
     """The form that it is compared with."""
     found: tuple[tuple[str, str], ...] = ()
-    """What the body of a template contains: names and values."""
+    """Names and values of a body that was rendered from a template."""
 
     @property
     def is_valid(self) -> bool:
@@ -187,7 +187,7 @@ class ValidationResult(NamedTuple):
 
 
 class CallbackValidator:
-    """Validates bodies against a catalogue and its profiles; what a shape needs is created once.
+    """Validates bodies against a catalogue and its profiles; checkers of a shape are created once.
 
     Args:
         shapes: the catalogue.
@@ -334,7 +334,7 @@ def _undocumented(path: str) -> Issue:
 
 
 def _unknown_result(tree: Any) -> ValidationResult:  # noqa: ANN401 - any JSON value
-    """Return the result for a body that is no alarm callback: a template's, or anything else."""
+    """Return the result for a body that is not an alarm callback: one of a template, or anything else."""
     if is_cloud_event(tree):
         source = f"is {short_repr(tree['source'])}" if "source" in tree else "is missing"
         return ValidationResult(UNKNOWN, problems=(Issue("source", f"{source}, {_NOT_OF_TENCENT}"),))
@@ -402,7 +402,7 @@ def _not_covered_by(deviations: Iterable[Issue], problems: Iterable[Issue]) -> t
 
 
 def _unknown_product(classification: Classification, tree: Any) -> Issue:  # noqa: ANN401 - any JSON value
-    """Return what the catalogue does not contain: the product, or these dimensions of it."""
+    """Return the deviation of an unknown shape: the catalogue lacks the product, or these dimensions of it."""
     if classification.product:
         shape_ids = [shape.id for shape in classification.product]
         more = f" and {len(shape_ids) - _MAX_SHAPES} more" if len(shape_ids) > _MAX_SHAPES else ""

@@ -236,7 +236,7 @@ def load_user_schema(name: str) -> Callable[[Any], Iterator[SchemaViolation]]:
 
 
 def _describe_unchecking(schema: Mapping[str, Any]) -> str:
-    """Return what an object is that has no keyword of JSON Schema, and would accept every body."""
+    """Return the message about an object without keywords of JSON Schema, which would accept every body."""
     kind = next((kind for key, kind in _API_DOCUMENTS.items() if key in schema), None)
     if kind:
         return f"is an {kind} document, not a JSON Schema: give one schema of it, as in components.schemas"
@@ -284,7 +284,7 @@ def iter_violations(checker: Checker, value: Any) -> Iterator[SchemaViolation]: 
 
 
 class SchemaChecker:
-    """Finds the violations of a schema; of a value without any in a thirtieth of the time that ``jsonschema`` takes.
+    """Finds the violations of a schema. For a valid value it takes a thirtieth of the time of ``jsonschema``.
 
     Args:
         schema: JSON Schema of the dialect 2020-12.

@@ -56,7 +56,7 @@ class AssertionContext(NamedTuple):
     request_body: bytes = b""
     """Body of the request."""
     previous_request_body: bytes = b""
-    """Body of the request before it on the same connection; empty if there is none."""
+    """Body of the previous request on the same connection; empty if there is none."""
     previous_response_body: bytes = b""
 
 
@@ -76,7 +76,7 @@ def status(  # noqa: PLR0913 - the keys of a clause file
         attempt: the attempt to check.
         _context: unused.
         allow: the status must be one of these; empty: any.
-        forbid: the status must be none of these.
+        forbid: the status must not be one of these.
         also_accept: statuses that pass regardless of the other lists.
         no_response_ok: whether a missing response passes.
         connection_closed_ok: whether a connection closed without a response passes.
@@ -235,12 +235,12 @@ def no_html_echo(attempt: Attempt, _context: AssertionContext, *, text: str) -> 
 
 
 def describe_response(attempt: Attempt) -> str:
-    """Return the status of an attempt in words, or why there is none."""
+    """Return the status of an attempt in words, or why it has no status."""
     return describe_no_response(attempt) if attempt.status is None else f"answered {attempt.status}"
 
 
 def describe_no_response(attempt: Attempt) -> str:
-    """Return why there is no status."""
+    """Return why an attempt has no status."""
     return _NO_RESPONSE.get(attempt.outcome, f"no answer ({attempt.outcome})")
 
 
@@ -275,7 +275,7 @@ _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 
 
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:
-    """Return why an attempt is inconclusive for the clause; None: it is conclusive."""
+    """Return why an attempt is inconclusive for the clause; ``None`` if it is conclusive."""
     if attempt.outcome is Outcome.CANCELLED:
         return TOO_SLOW
     if assertion.is_about_liveness and not context.alive_before:

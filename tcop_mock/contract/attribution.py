@@ -1,7 +1,7 @@
 """Attribution of failures to clauses.
 
-What one clause leaves out is reported by the clause that its reason names. If one request broke the receiver for good,
-that request is the finding, and what failed after it is no finding of other clauses.
+A clause may leave out a case and name another clause in the reason; that clause reports the case. If one request broke
+the receiver permanently, that request is the finding, and later failures are not findings of other clauses.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NAMED_CLAUSES = frozenset(
 """Clauses that reasons name. Their results are final only at the end of a run."""
 
 _COLLECTING_CLAUSES = frozenset({LATE_CLAUSE, LOAD_CLAUSE})
-"""They report what other clauses met also if they fail already: late responses are one cause, wherever they are met."""
+"""Clauses that report cases of others even if they fail already: late responses have one cause in all clauses."""
 
 _BROKEN = frozenset({ClauseStatus.FAIL, ClauseStatus.KNOWN})
 _GONE = frozenset({Outcome.REFUSED, Outcome.RESET_BEFORE_ANSWER})
@@ -57,9 +57,9 @@ def attributed_results(
     no result of its own, the clause that left the case out has the status ``error``: nobody reports the reason.
 
     Args:
-        results: by code.
-        outcomes: of the clauses that sent requests, by code.
-        context_of: returns the context of a clause's findings, with the codes of the clauses that met them.
+        results: results by code.
+        outcomes: outcomes of the clauses that sent requests, by code.
+        context_of: returns the context of a clause's findings, with the codes of the clauses whose requests met them.
     """
     failures, met_by, unreported = _reported(results, outcomes)
     settled = dict(results)
@@ -79,7 +79,7 @@ def attributed_results(
 def _reported(
     results: Mapping[str, ClauseResult], outcomes: Mapping[str, ClauseOutcome]
 ) -> tuple[dict[str, dict[tuple[str, str], Failure]], dict[str, list[str]], dict[str, list[str]]]:
-    """Return what each clause reports for others, which clauses met it, and the reasons that no clause reports."""
+    """Return the failures that each clause reports for others, the clauses that met them, and unreported reasons."""
     causes = {(finding.cause, finding.shape) for result in results.values() for finding in result.findings}
     failures: dict[str, dict[tuple[str, str], Failure]] = {}
     met_by: dict[str, list[str]] = {}
@@ -109,9 +109,9 @@ def _with_stall(result: ClauseResult, failures: Collection[Failure]) -> ClauseRe
 
 
 def _is_late_beside_observer(failure: Failure, result: ClauseResult, results: Mapping[str, ClauseResult]) -> bool:
-    """Return whether a push was late while the receiver's effects were observed, and neither alone nor in the burst.
+    """Return whether a push was late only while the receiver's effects were observed, not alone and not in the burst.
 
-    The observer may have made it late, so no clause fails; the one that sent the push says what it left out.
+    The observer may have made it late, so no clause fails; the clause that sent the push reports the exclusion.
     """
     is_late = failure.attempt.outcome is Outcome.TIMED_OUT and result.clause.phase in EFFECT_PHASES
     return is_late and results[LOAD_CLAUSE].status is ClauseStatus.PASS
@@ -146,7 +146,7 @@ class SentRequest(NamedTuple):
 
 @dataclass(slots=True)
 class RequestLog:
-    """A transport that keeps what was sent, in the order in which the attempts ended.
+    """A transport that records the requests, in the order in which the attempts ended.
 
     Args:
         transport: sends a request.
@@ -168,13 +168,13 @@ class Breakdown(NamedTuple):
     """The request after which the receiver accepts nothing."""
 
     code: str
-    """Of the clause that sent it."""
+    """Code of the clause that sent it."""
     case: RequestCase
     attempt: Attempt
     later: tuple[Attempt, ...]
     """The attempts that ended after it."""
     plain: Attempt
-    """That of a plain callback, sent alone afterwards."""
+    """Attempt of a plain callback, sent alone afterwards."""
 
     def without_consequences(self, outcome: ClauseOutcome, reporter: str) -> ClauseOutcome:
         """Return an outcome in which all that happened after the request is left out.
@@ -184,7 +184,7 @@ class Breakdown(NamedTuple):
             reporter: the code of the clause that reports the breakdown.
         """
         later = {id(attempt) for attempt in self.later}
-        if self.attempt.status is None and reporter != self.code:  # it ended the receiver: that is all there is to say
+        if self.attempt.status is None and reporter != self.code:  # it ended the receiver: no other cause is needed
             later.add(id(self.attempt))
         consequences = [failure for failure in outcome.failures if id(failure.attempt) in later]
         titles = {failure.title for failure in consequences}
@@ -207,7 +207,7 @@ class Breakdown(NamedTuple):
         )
 
     def failure(self, plain_case: RequestCase | None) -> Failure:
-        """Return what the reporting clause reports.
+        """Return the failure that the reporting clause reports.
 
         Args:
             plain_case: the plain callback; ``None``: the clause that sent the request reports it.
@@ -241,14 +241,14 @@ def is_suspect(sent: Sequence[SentRequest]) -> bool:
 def find_breakdown(
     sent: Sequence[SentRequest], tests: Mapping[tuple[str, int], ClauseTest], plain: Attempt
 ) -> Breakdown | None:
-    """Return the request that broke the receiver; nothing if no case was sent when it broke.
+    """Return the request that broke the receiver; ``None`` if no case was sent when it broke.
 
-    Several may have been in flight. Of these, it is the one that is least like a callback.
+    Of several requests in flight, it is the one that is least like a callback.
 
     Args:
         sent: all requests of the run, in the order in which their attempts ended.
-        tests: what the clauses send.
-        plain: the answer to a plain callback afterwards.
+        tests: requests of the clauses.
+        plain: attempt of a plain callback afterwards.
     """
     last_good = max((index for index, one in enumerate(sent) if one.attempt.accepted), default=-1)
     rejected = (index for index, one in enumerate(sent) if index > last_good and one.attempt.status == plain.status)

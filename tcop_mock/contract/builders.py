@@ -71,7 +71,7 @@ def every_shape(  # noqa: PLR0913 - the keys of a clause file
         forms: forms to post, ``eventbridge`` in both spellings of its keys; shapes without a form are skipped. By
             default the form of the factory.
         with_control: skip the clause if the receiver rejects even a plain callback.
-        deadline_factor: deadlines that an attempt may take.
+        deadline_factor: maximum duration of an attempt in multiples of the deadline.
     """
     cases = [
         variant_factory.case(f"{shape.id} {state}{suffix}", tree, shape)
@@ -297,12 +297,12 @@ def burst(factory: CaseFactory, *, count: int, duration_s: float) -> ClauseTest:
 def process_callbacks(
     factory: CaseFactory, *, variants: Sequence[str] = (), with_broken_body: bool = False
 ) -> ClauseTest:
-    """Post callbacks to a receiver whose process is looked at, a plain one first.
+    """Post callbacks to a receiver whose process is measured, a plain one first.
 
     Args:
         factory: makes the cases.
         variants: credential variants of further callbacks.
-        with_broken_body: whether to post a body that is no JSON, too.
+        with_broken_body: whether to post a body that is not JSON, too.
     """
     cases, valid = [factory.plain_case("the receiver")], factory.credentials or NO_CREDENTIALS
     for variant in map(CredentialVariant, variants):

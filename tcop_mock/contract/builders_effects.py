@@ -44,7 +44,7 @@ _LONG_TEXT = "order-service/" * 73
 _NO_IDENTITY = frozenset(
     {"sessionId", "alertId", "firstOccurTime", "durationTime", "recoverTime", "currentValue", "historyValue"}
 )
-"""Keys of a callback that do not tell which alarm it is of."""
+"""Keys of a callback that do not identify its alarm."""
 
 _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
     "fires": (State.FIRING, 1, ()),
@@ -56,7 +56,7 @@ _ACTIONS: dict[str, tuple[State, int, tuple[int, ...]]] = {
 
 
 def _without_keys(value: Any) -> Any:  # noqa: ANN401 - JSON values
-    """Return an object without the keys that do not tell which alarm it is of, at any level."""
+    """Return an object without the keys that do not identify its alarm, at any level."""
     if not isinstance(value, dict):
         return value
     return {key: _without_keys(inner) for key, inner in value.items() if key not in _NO_IDENTITY}

@@ -1,4 +1,4 @@
-"""What the failed cases of a clause have in common, and which values of a body matter."""
+"""Common traits of the failed cases of a clause, and the relevant values of a body."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase])
 
 
 def distinguishing_trait(failed: Sequence[RequestCase], passed: Sequence[RequestCase]) -> tuple[str, str] | None:
-    """Return what all failed callbacks are and no other is, as a trait and its value; nothing if there is none."""
+    """Return the trait, with its value, that all failed callbacks have and no other; ``None`` if there is none."""
     failed_traits = [traits for traits in map(_traits, failed) if traits]
     passed_traits = [traits for traits in map(_traits, passed) if traits]
     return _distinguishing(failed_traits, passed_traits) if failed_traits and passed_traits else None
 
 
 def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | None = None) -> list[str]:
-    """Return the values of a body that matter for a failure, as ``path: value``, bounded.
+    """Return the relevant values of a body for a failure, as ``path: value``, bounded.
 
     They differ from those of the control, or their key stands in the answer; of a resolved alarm also its times.
     """
@@ -118,7 +118,7 @@ def _key_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, s
 
 
 def _only_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:
-    """Return what all passed ones are, and no failed one."""
+    """Return the trait that all passed callbacks have, and no failed one."""
     for key in ("state", "type", "policy type", "namespace"):
         value = _common_value(passed, key)
         if value and all(traits.get(key) != value for traits in failed):

@@ -58,9 +58,9 @@ def run_check(
 
 
 def planned_requests(plan: CheckPlan) -> dict[str, int]:
-    """Return how many requests each clause sends to a receiver that keeps the contract, by code; 0: it is not run.
+    """Return the number of requests of each clause for a receiver that keeps the contract, by code; 0: it is not run.
 
-    Besides them a run sends a plain callback first, and a few between the phases.
+    A run also sends a plain callback first, and a few between the phases.
     """
     tests = ClauseTests(plan)
     return {

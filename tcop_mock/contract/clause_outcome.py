@@ -41,7 +41,7 @@ LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
 
 _MAX_SHAPES_WITH_MAIN = 10
 _RERUN_ALIKE = 2
-"""How many slow failures of a kind are rerun alone."""
+"""Number of slow failures of a kind that are rerun alone."""
 
 NOT_REPEATED = "beside other callbacks; no time was left to repeat it alone"
 
@@ -55,11 +55,11 @@ class Exclusion(NamedTuple):
     """One case that a clause leaves out, and why."""
 
     title: str
-    """Of the case."""
+    """Title of the case."""
     reason: str
     """It names the clause that reports the cause, if there is one: ``answered 500 (TCM101)``."""
     failure: Failure | None = None
-    """What that clause reports."""
+    """The failure that this clause reports."""
     is_repeated: bool = True
     """Whether the failure occurred again with no other request in flight."""
 
@@ -70,7 +70,7 @@ class Exclusion(NamedTuple):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether a request that the case needs was not accepted, whoever reports it."""
+        """Whether a request that the case needs was not accepted, whichever clause reports it."""
         return self.failure is not None or self.reason == TOO_SLOW
 
 
@@ -81,7 +81,7 @@ def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") ->
         title: title of the case that is left out.
         case: the request that is not accepted.
         attempt: its attempt.
-        label: what the reason calls the request; by default its title.
+        label: name of the request in the reason; by default its title.
     """
     if attempt.outcome is Outcome.CANCELLED:
         return Exclusion(title, TOO_SLOW)
@@ -118,7 +118,7 @@ class ClauseOutcome:
     skipped: tuple[Exclusion, ...] = ()
     """Cases that are left out, and why."""
     not_applicable: tuple[str, ...] = ()
-    """What the receiver does not do although cases are about it."""
+    """Behaviour that the receiver lacks, although cases are about it."""
     asserted: frozenset[str] = frozenset()
     not_sent: frozenset[str] = frozenset()
     """Cases that were not sent because others had no answer."""
@@ -129,7 +129,7 @@ class ClauseOutcome:
     main_title: str = ""
     """The first case. Without its result the clause does not pass."""
     notes: tuple[str, ...] = ()
-    """What a reader of a passed clause should know."""
+    """Notes of a passed clause for the reader."""
 
     def merge_rerun(self, sequential: ClauseOutcome, *, keeps_late: bool = False) -> ClauseOutcome:
         """Return this outcome with the results of the sequential rerun.
@@ -170,10 +170,10 @@ class ClauseOutcome:
         return tuple(failure for failure in self.failures if failure.title in passed)
 
     def alike_slow_failures(self, slow_s: float) -> dict[str, str]:
-        """Return all but the first failures of each kind that took so long: the first ones show what these do.
+        """Return the slow failures after the first ones of each kind: the first ones represent them.
 
         Args:
-            slow_s: how long the attempts of these failures took.
+            slow_s: minimum duration of the attempts of these failures, in seconds.
 
         Returns:
             The text by the title.
@@ -214,10 +214,10 @@ class ClauseOutcome:
         return replace(self, skipped=exclusions)
 
     def cut_short(self, *, is_concurrent: bool) -> ClauseOutcome:
-        """Return what is known when the time of the run is over.
+        """Return the outcome that is known when the time of the run is over.
 
         Args:
-            is_concurrent: whether other requests were in flight, so that the failures say that nothing repeated them.
+            is_concurrent: whether other requests were in flight, so a failure is marked as not repeated.
         """
         if not is_concurrent:
             return self
@@ -257,9 +257,9 @@ class ClauseOutcome:
         """Return the outcome with a failure that vanished when its case was first sent alone.
 
         Args:
-            failure: what went wrong beside other callbacks.
+            failure: the failure with other callbacks in flight.
             repeated: the same failure, alone, if it occurred again.
-            repetitions: how often the case was sent alone in all.
+            repetitions: number of times that the case was sent alone.
         """
         if repeated is not None:
             text = f"{failure.text}, now and then: again alone, at attempt {repetitions + 1}"
@@ -291,14 +291,14 @@ class ClauseOutcome:
 
 
 def load_failure(failure: Failure, repetitions: int) -> Failure | None:
-    """Return the failure that the clause about bursts reports for a callback that fails beside others only.
+    """Return the failure that the clause about bursts reports for a callback that fails only with others in flight.
 
     Args:
-        failure: what went wrong beside other callbacks.
-        repetitions: how often the same callback was accepted alone.
+        failure: the failure with other callbacks in flight.
+        repetitions: number of times that the same callback was accepted alone.
 
     Returns:
-        None where a correct receiver may do so: it is busy, or the request is no callback.
+        None if a correct receiver may do so: it is busy, or the request is not a callback.
     """
     attempt = failure.attempt
     is_failed = attempt.status is None or attempt.status >= HTTPStatus.BAD_REQUEST

@@ -1,4 +1,4 @@
-"""What the clauses of a run send."""
+"""The requests of the clauses of a run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _TRIAL_CODE = "TCM002"
 
 @dataclass(slots=True)
 class ClauseTests:
-    """What each clause of a plan sends, built once."""
+    """Requests of each clause of a plan, built once."""
 
     plan: CheckPlan
     plain: PlainCallback = field(default_factory=PlainCallback)
     """The plain callback of the run."""
     built: dict[tuple[str, int], ClauseTest] = field(default_factory=dict, repr=False)
-    """What was built so far, by the code of the clause and the number of the rerun."""
+    """Built tests by the code of the clause and the number of the rerun."""
 
     def of(self, clause: Clause, rerun: int = 0) -> ClauseTest:
-        """Return what a clause sends; a rerun has alarms of its own."""
+        """Return the test of a clause; each rerun has its own alarms."""
         key = (clause.code, rerun)
         if key not in self.built:
             self.built[key] = builder_of(clause)(self.factory(clause.code, rerun), **clause.builder.params)

@@ -1,8 +1,7 @@
 """Loader of clauses and their fixes.
 
 ``contracts/clauses/`` has one file for each clause, named by code and slug. ``contracts/fixes/`` has code samples that
-satisfy clauses, one idea per file. A team can have clause files of its own; all problems of all of them are reported at
-once.
+satisfy clauses, one idea per file. A team can have its own clause files; all of their problems are reported at once.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
 
 
 def replayed_credentials(valid: Credentials | None, variant: CredentialVariant, name: str) -> Credentials | None:
-    """Return the credentials of a finding's request, to send it again to a target with these valid ones.
+    """Return the credentials of a finding's request, derived from the valid credentials of its new target.
 
     Raises:
         UsageError: the request, called ``name``, was sent with credentials and the target has none.

@@ -50,7 +50,7 @@ _MAX_KEPT_CHARS = 200
 _CHINESE_BETWEEN_ASCII = re.compile(r"([ -~]+)([^ -~].*[^ -~])([ -~]+)")
 
 _GARBLED = re.compile(r"[^\x00-\x7f]|\?{2,}")
-"""What is left of Chinese in a wrong encoding: other characters, or question marks."""
+"""Remains of Chinese text in a wrong encoding: other characters, or question marks."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -257,10 +257,8 @@ def resolves_forwarded_alike(result: EffectScenarioResult) -> str | None:
         for step_result in (firing, other_firing)
         for effect in _new_effects(step_result)
     }
-    texts, other_texts = (
-        [(effect.location, _without_values(effect, names)) for effect in _new_effects(step_result)]
-        for step_result in (resolve, other_resolve)
-    )
+    texts = [(effect.location, _without_values(effect, names)) for effect in _new_effects(resolve)]
+    other_texts = [(effect.location, _without_values(effect, names)) for effect in _new_effects(other_resolve)]
     if any(text not in firing_texts for text in texts) and other_texts and firing_texts.issuperset(other_texts):
         return f"{other_resolve.step.title}: the message is worded like the one for its firing"
     return None
@@ -271,7 +269,7 @@ def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | I
 
     Args:
         result: the scenario's result.
-        texts: an ASCII beginning, Chinese, and an ASCII end, each.
+        texts: texts, each of an ASCII beginning, Chinese, and an ASCII end.
     """
     effects = result.step_results[-1].after.effects
     patterns = [
@@ -330,7 +328,7 @@ def _unreadable_part(effect: Effect, result: EffectScenarioResult) -> str:
 
 
 def _missing_name(effect: Effect, result: EffectScenarioResult) -> str:
-    """Return which name a message lacks, as a verb and its object; empty if none."""
+    """Return the name that a message lacks, as a verb and its object; empty if it lacks none."""
     text = "\n".join(_text_leaves(effect.text))
     if not _names_object(text, result):
         return "names no object"
@@ -347,7 +345,7 @@ def _names_object(text: str, result: EffectScenarioResult) -> bool:
 
 
 def _tells_subjects_apart(effect: Effect, result: EffectScenarioResult) -> bool:
-    """Return whether the receiver has words of its own for metrics and events.
+    """Return whether the receiver renames metrics and events in its messages.
 
     Then the message differs from that about another metric or event of the same object, which a later step sends.
     """
@@ -412,7 +410,7 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
 
 
 def _with_day_as_month(time: datetime) -> datetime:
-    """Return what a time is to who takes its day for the month; the same time if that is none."""
+    """Return a time with day and month exchanged; the same time if that is not a valid date."""
     return time.replace(month=time.day, day=time.month) if time.day <= _MONTHS else time
 
 

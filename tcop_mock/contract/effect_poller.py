@@ -1,4 +1,4 @@
-"""Polls an observer for the effects of a scenario, and tells what is lost from what still waits in a queue."""
+"""Polls an observer for the effects of a scenario, and distinguishes lost effects from queued ones."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class EffectPoller:
     """Polls an observer, bounded.
 
     Args:
-        observer: what is polled.
-        clock: seconds.
-        sleep: pauses.
-        effect_timeout_s: how long an effect may take to appear.
+        observer: the observer to poll.
+        clock: clock in seconds.
+        sleep: coroutine that pauses.
+        effect_timeout_s: maximum time in seconds until an effect appears.
     """
 
     observer: Observer
@@ -45,22 +45,22 @@ class EffectPoller:
     sleep: Callable[[float], Awaitable[None]]
     effect_timeout_s: float
     latency_s: float = 0.0
-    """How long a first effect took to appear."""
+    """Seconds until the first effect appeared."""
     sent_text: str = field(default="", repr=False)
     """All bodies of the run, for scenarios that name no alarm."""
     _mention_cache: dict[frozenset[str], dict[str, bool]] = field(default_factory=dict, init=False)
-    """By the tokens of a scenario: whether a text mentions one of them."""
+    """Whether a text mentions a token, by the tokens of a scenario."""
     _filtered: dict[frozenset[str], tuple[EffectSnapshot, EffectSnapshot]] = field(default_factory=dict, init=False)
-    """By the tokens of a scenario: the last snapshot, and what it shows of the scenario."""
+    """The last snapshot and its part for a scenario, by the tokens of the scenario."""
     _sent_values: frozenset[str] | None = field(default=None, init=False, repr=False)
     _names_cache: dict[str, bool] = field(default_factory=dict, init=False)
     """Whether a text shows one of those values."""
     _last_counts: dict[str, int] = field(default_factory=dict, init=False)
-    """By object: how many effects the last snapshot had, of all scenarios."""
+    """Number of effects of all scenarios in the last snapshot, by object."""
     last_change_s: float = field(default=0.0, init=False)
-    """When that number last changed: until then the receiver was busy."""
+    """Time of the last change of that number: until then the receiver was busy."""
     backlog: Backlog | None = field(default=None, repr=False)
-    """Tells what was lost from what still waits in a queue; ``None``: all that is missing is lost."""
+    """Distinguishes lost effects from queued ones; ``None``: all missing effects are lost."""
 
     async def snapshot(self, scenario: EffectScenario) -> EffectSnapshot:
         """Return the effects of a scenario that are visible now.
@@ -102,9 +102,9 @@ class EffectPoller:
         It waits longer while the receiver is busy with other scenarios: the run may have filled its queue.
 
         Args:
-            scenario: whose effects to look for.
-            is_expected: returns whether a snapshot is what the clause expects.
-            until_s: on the clock, in place of the effect timeout.
+            scenario: scenario of the effects.
+            is_expected: returns whether a snapshot is as the clause expects.
+            until_s: time limit on the clock, in place of the effect timeout.
 
         Raises:
             ObserverError: the observer failed.
@@ -132,7 +132,7 @@ class EffectPoller:
 
 
 _STANDSTILL_S = 65.0
-"""How long a receiver may do nothing: those that send 20 messages a minute pause up to a minute."""
+"""Maximum idle time of a receiver in seconds: with 20 messages a minute it may pause up to a minute."""
 _SHARE = 0.5
 """The share of the remaining time that is waited at most."""
 _BUSY = (
@@ -143,14 +143,14 @@ _BUSY = (
 
 @dataclass(slots=True)
 class Backlog:
-    """What the receiver has accepted and not worked on yet.
+    """The queue of callbacks that the receiver has accepted and not processed yet.
 
-    A plain alarm is sent. When its effect is visible, the effects of what was sent before it should be, too.
+    A plain alarm is sent. When its effect is visible, the effects of earlier requests should be visible, too.
 
     Args:
-        factory: returns what makes another plain alarm for each number.
-        send: sends it; returns what it expects if it was accepted.
-        poller: shows its effects.
+        factory: returns a factory of another plain alarm for each number.
+        send: sends the alarm; returns its expected content if it was accepted.
+        poller: polls for its effects.
         until_s: the end of the run on the clock.
     """
 
@@ -160,9 +160,9 @@ class Backlog:
     until_s: float
     _number: int = field(default=0, init=False)
     _done_until_s: float = field(default=float("-inf"), init=False)
-    """On the clock: what was sent until then has been worked on."""
+    """Time on the clock; requests that were sent until then have been processed."""
     _stands_still: bool = field(default=False, init=False)
-    """Whether a plain alarm had no effect although nothing else happened, either: waiting again tells nothing."""
+    """Whether a plain alarm had no effect on an idle receiver, so that another wait is useless."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def wait(self) -> float:

@@ -57,12 +57,12 @@ _RETRY_INTERVAL_S = 0.25
 _MAX_TRIES = 240
 
 _SHUT_DOWN_S = 10.0
-"""How long the receiver may take to end after SIGTERM; then it is killed."""
+"""Maximum time in seconds until the receiver ends after SIGTERM; then it is killed."""
 
 _AS_STEP = "as-step-"
 
 _LATE_EFFECTS_S = 30.0
-"""How long to wait for a message that a failing service has not taken."""
+"""Seconds to wait for a message that a failing service has not accepted."""
 
 
 _NAMED = re.compile(r" \(TCM[^()]*\)$")
@@ -74,9 +74,9 @@ class ScenarioProblem(NamedTuple):
 
     reason: str
     not_applicable: bool = False
-    """Whether the scenario says nothing about the receiver with the callbacks of this profile."""
+    """Whether the scenario is inconclusive with the callbacks of this profile."""
     exclusion: Exclusion | None = None
-    """What another clause reports, if the reason breaks that. This one then leaves the scenario out."""
+    """Failure for another clause, if the reason breaks that clause. This clause then leaves the scenario out."""
 
 
 _ScenarioEnd: TypeAlias = "tuple[EffectScenario, EffectScenarioResult | ScenarioProblem]"
@@ -92,14 +92,14 @@ class EffectRunner:
         downstream_poller: polls our stub services, for clauses about forwarded messages.
         combined_poller: polls both, for clauses about everything that a receiver does.
         sleep: pauses.
-        deadline_s: of one attempt.
-        in_flight: how many requests may be in flight.
-        late_effects_until_s: on the clock, how long to wait for late effects.
+        deadline_s: deadline of one attempt.
+        in_flight: maximum number of requests in flight.
+        late_effects_until_s: time on the clock until which to wait for late effects.
         downstream: the stub services that the receiver forwards to.
         restart: restarts the receiver.
         receiver: the receiver, if the run has started it.
         all_sent_text: all bodies of the run: a name that several scenarios send identifies none of them.
-        effects_per_push: how many effects one plain callback has; only TCM501 fails if there are several.
+        effects_per_push: number of effects of one plain callback; only TCM501 fails if there are several.
     """
 
     transport: Transport
@@ -186,7 +186,7 @@ class EffectRunner:
         return EffectScenarioResult(scenario, tuple(step_results))
 
     def _poller_for(self, clause: Clause) -> EffectPoller:
-        """Return the poller that sees what a clause is about."""
+        """Return the poller for the effects of a clause."""
         if clause.prerequisites & DOWNSTREAM_PREREQUISITES:
             return self.downstream_poller
         is_about_everything = any(invocation.name in ABOUT_EVERYTHING for invocation in clause.assertions)
@@ -272,7 +272,7 @@ class EffectRunner:
         return replace(step, expected_effects=effects, expected_open=open_incidents)
 
     def _effects_until_s(self, step: Step) -> float | None:
-        """Return until when late effects of a step are waited for, on the clock; ``None``: the usual time."""
+        """Return the time on the clock until which to wait for late effects of a step; ``None``: the usual time."""
         wait_s = step.wait_s or (_LATE_EFFECTS_S if step.downstream_fault and step.fault_steps == 1 else 0.0)
         return min(self.late_effects_until_s, self.poller.clock() + wait_s) if wait_s else None
 
@@ -347,7 +347,7 @@ class EffectRunner:
         try:
             is_restarted = False
             while not (is_restarted and _is_accepted(attempts[-1])) and len(attempts) < _MAX_TRIES:
-                is_restarted = restart.done()  # what was accepted before is no answer of the new process
+                is_restarted = restart.done()  # the new process has not answered earlier requests
                 attempts.append(await self._send_request(case.request))
                 await self.sleep(_RETRY_INTERVAL_S)
             await restart
@@ -382,7 +382,7 @@ def _relation(before: int, after: int) -> str:
 
 
 def _is_awaited(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:
-    """Return whether nothing more is waited for: effects that are not required are, unless incidents tell enough."""
+    """Return whether the wait may end. Optional effects are waited for, unless the incidents decide."""
     effects = step.expected_effects
     if effects.endswith("?"):
         effects = effects.removesuffix("?") if after.open_incidents is None else ""
@@ -458,6 +458,6 @@ def _exclusion(result: EffectScenarioResult, reason: str, names_other_clauses: b
 
 
 def _failure(result: EffectScenarioResult, text: str) -> Failure:
-    """Return what is wrong with a scenario, shown by its last request."""
+    """Return the failure of a scenario, shown by its last request."""
     last = next(step_result for step_result in reversed(result.step_results) if step_result.attempts)
     return Failure(last.step.cases[-1], last.attempts[-1], text, result)

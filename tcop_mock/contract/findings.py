@@ -94,7 +94,7 @@ def fix_code_of_pattern(clause: Clause, failed: Sequence[RequestCase], passed: S
 
 
 class Failure(NamedTuple):
-    """What one attempt did wrong."""
+    """Failure of one attempt."""
 
     case: RequestCase
     attempt: Attempt
@@ -102,7 +102,7 @@ class Failure(NamedTuple):
     scenario: EffectScenarioResult | None = None
     """The scenario whose last request the case is."""
     cause: str = ""
-    """What it has in common with others, where that is not the text."""
+    """Cause that it shares with other failures, if that is not the text."""
 
     @property
     def title(self) -> str:
@@ -111,7 +111,7 @@ class Failure(NamedTuple):
 
 
 def failures_of(case: RequestCase, attempt: Attempt, text: str) -> Iterator[Failure]:
-    """Yield what is wrong with an attempt: the text of the assertion, or each reason of a parser."""
+    """Yield the failures of an attempt: the text of the assertion, or each reason of a parser."""
     if attempt.parse_errors:
         yield from (Failure(case, attempt, reason.message, cause=reason.cause) for reason in attempt.parse_errors)
     else:
@@ -127,10 +127,10 @@ def findings(
     """Return one finding per distinct cause, each shown by its first case.
 
     Args:
-        failures: what went wrong, in the order of the cases.
-        asserted_count: how many cases have a result.
+        failures: failures in the order of the cases.
+        asserted_count: number of cases with a result.
         context: the clause, the target and the run's seed and profile.
-        passed: the cases that did not fail, to say what the failed ones have in common.
+        passed: the cases that did not fail, to find the traits of the failed ones.
     """
     groups: dict[str, list[Failure]] = {}
     for failure in failures:
@@ -179,7 +179,7 @@ def _fix_clause(group: Sequence[Failure], context: ReproductionContext, passed: 
 
 
 def _frequency(failures: Sequence[Failure], asserted_count: int, test: ClauseTest | None) -> str:
-    """Say how often it went wrong; of several shapes: ``41 of 60 shapes (41 of 61 cases), first cvm/events``."""
+    """Return the number of failed cases in words: ``41 of 60 shapes (41 of 61 cases), first cvm/events``."""
     case_count = f"{len(failures)} of {asserted_count} cases"
     failed_shapes = {failure.case.shape_id for failure in failures}
     if test is None or len(failed_shapes) == 1:

@@ -42,8 +42,8 @@ class BoundedWaitTransport:
 
     Args:
         transport: sends a request.
-        clock: seconds.
-        deadline_s: of one attempt.
+        clock: clock in seconds.
+        deadline_s: deadline of one attempt.
         spent_s: seconds spent on late answers so far.
     """
 
@@ -61,7 +61,7 @@ class BoundedWaitTransport:
         self.late_s = max(_MIN_LATE_S, _LATE_SHARE * self.deadline_s)
 
     def begin(self, preflight: Preflight) -> None:
-        """Set what is late by the answer to the first callback."""
+        """Set the limit of late answers by the answer to the first callback."""
         self.late_s = max(self.late_s, min(_LATE_FACTOR * preflight.expected_s, _MAX_LATE_SHARE * self.deadline_s))
         if preflight.slow:
             self.spent_s = _FULL_WAIT_DEADLINES * self.deadline_s
@@ -103,7 +103,7 @@ class Rank(NamedTuple):
 
     is_about_other_than_time: bool = False
     is_recommended: bool = False
-    """Whether the clause is no must."""
+    """Whether the level of the clause is below must."""
     cases: int = 0
     """Number of cases of the clause."""
 
@@ -122,17 +122,17 @@ class Holder:
 
 @dataclass(slots=True)
 class RequestSlots:
-    """Limits how many requests are in flight.
+    """Limits the number of requests in flight.
 
-    Where requests are late, a receiver that serves callbacks side by side answers another one meanwhile. If it does,
-    the late ones give way, and so many more may be in flight: then they are waited for together.
+    While requests are late, a receiver that serves callbacks concurrently answers another one. If it does, the late
+    requests release their slots, and as many more may be in flight. So the late ones are waited for together.
 
     Args:
-        count: how many requests may be in flight.
-        limit: the same, with those that gave way.
-        late_s: when a request is late.
-        is_answered: sends one more callback and returns whether it is answered before it is late; ``None``: nothing
-            gives way.
+        count: maximum number of requests in flight.
+        limit: the same, including requests that have released their slots.
+        late_s: seconds after which a request is late.
+        is_answered: sends one more callback and returns whether it is answered before it is late; ``None``: late
+            requests keep their slots.
     """
 
     count: int
@@ -140,7 +140,7 @@ class RequestSlots:
     late_s: float = 0.0
     is_answered: Callable[[], Awaitable[bool]] | None = None
     late_alone: int = field(default=0, init=False)
-    """How many requests were late for no other reason than themselves."""
+    """Number of requests that were late on their own, not because of other requests."""
     _holders: set[Holder] = field(default_factory=set, init=False)
     _waiting: list[tuple[Rank, int, asyncio.Future[Holder]]] = field(default_factory=list, init=False)
     _numbers: itertools.count[int] = field(default_factory=itertools.count, init=False)

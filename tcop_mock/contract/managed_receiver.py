@@ -39,19 +39,19 @@ class ManagedReceiver:
 
     Args:
         process: the receiver; :meth:`running` starts and ends it.
-        hosts: which hosts are caught; ``None``: its calls are left alone.
-        credentials: which it requires; they are looked for in its output.
+        hosts: the caught hosts; ``None``: its calls are not caught.
+        credentials: credentials that it requires; its output is searched for them.
     """
 
     process: ReceiverProcess
     hosts: CaughtHosts | None = None
     credentials: Credentials | None = None
     leaks: OutputLeaks | None = field(default=None, init=False)
-    """What its output shows of its credentials."""
+    """Leaks of its credentials in its output."""
     downstream: DownstreamRecorder | None = field(default=None, init=False)
-    """Records what it sends to hosts that are caught."""
+    """Records its messages to caught hosts."""
     end: str = field(default="", init=False)
-    """How the process ended before it was ended; empty if it ran until then."""
+    """Description of an unexpected end of the process; empty if it ran until it was stopped."""
     _authority: CertificateAuthority | None = field(default=None, init=False)
     _proxy: CatchingProxy | None = field(default=None, init=False)
 
@@ -67,7 +67,7 @@ class ManagedReceiver:
 
     @property
     def calls(self) -> CallLog | None:
-        """Its calls that were not answered; ``None`` if they are left alone."""
+        """Its calls that were not answered; ``None`` if calls are not caught."""
         return None if self._proxy is None else self._proxy.log
 
     @property
@@ -103,11 +103,11 @@ class ManagedReceiver:
         await self.restart()
 
     async def shut_down(self, limit_s: float) -> float | None:
-        """End the receiver with SIGTERM; return how long that took, or ``None`` if it was killed after the limit."""
+        """End the receiver with SIGTERM; return the seconds until its end; ``None`` if it was killed after the limit."""
         return await asyncio.to_thread(self.process.shut_down, limit_s)
 
     async def size(self) -> ProcessSize | None:
-        """Return the size of the receiver; ``None`` where the system does not tell."""
+        """Return the resource use of the receiver; ``None`` without proc(5)."""
         return await asyncio.to_thread(self.process.size)
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""Known misreadings of credentials: what a receiver accepts that rejects the right ones."""
+"""Known misreadings of credentials, which a receiver accepts in place of the right ones."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _JAVASCRIPT_SAFE = "!'()*"
 
 
 class Misreading(NamedTuple):
-    """Credentials that are not the right ones, and that a receiver with a known bug takes for them."""
+    """Wrong credentials that a receiver with a known bug accepts as the right ones."""
 
     title: str
-    """What they are, worded to follow "takes"."""
+    """Description of them, worded to follow "takes"."""
     presented: Credentials
 
 
@@ -63,7 +63,7 @@ async def find_misreading(
         request: a request whose right credentials were rejected.
         valid: these credentials.
         transport: sends a request.
-        deadline_s: of one attempt.
+        deadline_s: deadline of one attempt.
 
     Returns:
         The title of the misreading; ``None`` if the receiver accepts none.
@@ -89,11 +89,11 @@ async def misread_failure(
         case: a callback with the right credentials, which was rejected.
         rejection: its answer.
         transport: sends a request.
-        deadline_s: of one attempt.
-        limit_s: of all attempts together.
+        deadline_s: deadline of one attempt.
+        limit_s: time limit of all attempts together.
 
     Raises:
-        CredentialsRejectedError: it takes no known misreading, or not in time.
+        CredentialsRejectedError: it accepts no known misreading, or not in time.
     """
     valid = case.request.credentials
     assert valid is not None  # noqa: S101 - nothing else is rejected for its credentials

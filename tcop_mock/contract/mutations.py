@@ -113,7 +113,7 @@ def _fill(tree: Any, paths: Sequence[str], text: str, min_bytes: int) -> Any:  #
 
 
 def _cut_to(text: str, min_bytes: int) -> str:
-    """Return the shortest beginning of a text that has so many bytes."""
+    """Return the shortest beginning of a text that has at least this number of bytes."""
     surplus = len(text.encode()) - min_bytes
     while text and surplus >= len(text[-1].encode()):
         surplus -= len(text[-1].encode())

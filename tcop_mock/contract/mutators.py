@@ -29,7 +29,7 @@ _LISTING = "`tcop-mock list --mutators` shows all mutators"
 
 
 class ExpectedReaction(StrEnum):
-    """What a receiver does with a body: accept it with 2xx, reject it with 4xx, or either."""
+    """Expected answer to a body: accept it with 2xx, reject it with 4xx, or either."""
 
     TAKE = "take"
     REFUSE = "refuse"

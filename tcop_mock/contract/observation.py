@@ -55,7 +55,7 @@ class LearnsOpen(Protocol):
 
     @property
     def has_to_learn(self) -> bool:
-        """Whether it does not know yet."""
+        """Whether it has not been decided yet."""
         ...
 
     async def rows(self, token: str) -> Sequence[Any]:
@@ -63,7 +63,7 @@ class LearnsOpen(Protocol):
         ...
 
     def learn(self, fired: Sequence[Any], resolved: Sequence[Any]) -> None:
-        """Take what it showed while the alarm fired, and after it was resolved."""
+        """Decide by the effects while the alarm fired, and after it was resolved."""
         ...
 
 
@@ -85,12 +85,12 @@ class MissingCalls(Protocol):
         ...
 
     def hints(self) -> Sequence[str]:
-        """Return the reasons that are known, and what to do about each."""
+        """Return the known reasons, with advice for each."""
         ...
 
 
 class DownstreamAddress(NamedTuple):
-    """Where our stub services listen for a receiver that forwards to them."""
+    """Address at which our stub services listen for a receiver that forwards to them."""
 
     host: str
     port: int
@@ -110,19 +110,19 @@ class DownstreamAddress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObservationConfig:
-    """How a run observes the effects of a receiver, and what it can do to the receiver and its downstream services.
+    """How a run observes the effects of a receiver, and acts on the receiver and its downstream services.
 
     Args:
-        observer: shows the effects; the downstream services do if there is none.
-        downstream: records what the receiver forwards to our stub services.
+        observer: returns the effects; without it the downstream services do.
+        downstream: records the messages of the receiver to our stub services.
         restart: restarts the receiver.
-        effect_timeout_s: how long an effect may take to appear, in seconds.
+        effect_timeout_s: maximum time in seconds until an effect appears.
         downstream_address: where :meth:`listening` opens the stub services.
         calls: returns the reasons why the downstream services received nothing, such as the log of a proxy. With it,
             clauses about messages are then not run; without it they are errors.
-        first_call_s: how long the first of these calls may take, where nobody said that there are any; ``None``: as
-            long as an effect.
-        lifetime: returns what has to run during the check besides the stub services, such as the receiver.
+        first_call_s: maximum time in seconds until the first of these calls, if the user has not announced any;
+            ``None``: the effect timeout.
+        lifetime: returns a context manager that is active during the check, such as the running receiver.
         receiver: the receiver, if the run has started it.
     """
 
@@ -182,13 +182,13 @@ class EffectObservation:
 
     Args:
         config: observer, downstream services, times.
-        observer: shows the effects.
+        observer: returns the effects.
         transport: sends requests to the receiver.
-        clock: returns seconds.
-        sleep: waits.
+        clock: clock in seconds.
+        sleep: coroutine that pauses.
         preflight: the result of the first callback.
         until_s: the end of the run on the clock.
-        plain_factory: returns what makes another plain alarm for each number; ``None``: what is missing is lost.
+        plain_factory: returns a factory of another plain alarm for each number; ``None``: missing effects are lost.
     """
 
     config: ObservationConfig
@@ -243,9 +243,9 @@ class EffectObservation:
         return scenario if await self._send_all(scenario.steps[0]) else None
 
     async def wait_for_backlog(self) -> None:
-        """Wait until the receiver has worked on what was sent before; if it does not, no effect can be judged.
+        """Wait until the receiver has processed all earlier requests; otherwise no effect can be asserted.
 
-        From then on an effect is expected as soon as when nothing else was sent.
+        After that, the effect of an alarm is expected as soon as that of the plain alarm, which was sent alone.
         """
         if self._error or self._no_effect:
             return
@@ -326,7 +326,7 @@ class EffectObservation:
 
     @contextlib.contextmanager
     def _waiting_for_first_call(self) -> Iterator[None]:
-        """Wait for effects inside the block only as long as for a first call, if there was none."""
+        """Limit the wait for effects inside the block to the time for a first call, if there was no call yet."""
         poller, effect_timeout_s = self.runner.poller, self.config.effect_timeout_s
         if self.config.observer is None and not self._is_called and self.config.first_call_s is not None:
             poller.effect_timeout_s = self.config.first_call_s
@@ -336,7 +336,7 @@ class EffectObservation:
             poller.effect_timeout_s = effect_timeout_s
 
     async def _learn_open(self, factory: CaseFactory) -> None:
-        """Send an alarm that fires and is resolved, to an observer that finds out from it what is open.
+        """Send an alarm that fires and is resolved, for an observer that detects open incidents by it.
 
         Raises:
             ObserverError: the observer failed.
@@ -346,7 +346,7 @@ class EffectObservation:
             return
         scenario = lifecycle_scenario(factory)
         [fires, resolves], token = scenario.steps, scenario.object_id
-        await observer.rows(token)  # what is there before
+        await observer.rows(token)  # the effects before
         if not await self._send_all(fires):
             return
         fired = await self._rows_until(observer, token, bool)
@@ -362,7 +362,7 @@ class EffectObservation:
     async def _rows_until(
         self, observer: LearnsOpen, token: str, is_expected: Callable[[Sequence[object]], bool]
     ) -> Sequence[object]:
-        """Return what the observer shows of an alarm when it is as expected, or the time is over."""
+        """Return the effects of an alarm when they are as expected, or the time is over."""
         until_s = self.clock() + self.config.effect_timeout_s
         rows = await observer.rows(token)
         while not is_expected(rows) and self.clock() < until_s:
@@ -387,7 +387,7 @@ class EffectObservation:
         return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
 
     def blind_result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult | None:
-        """Return the error of a clause about drops if no alarm at all had an effect: perhaps the observer is blind."""
+        """Return the error of a clause about drops if no alarm had an effect: perhaps the observer does not work."""
         failed = {failure.title for failure in outcome.failures}
         if not _is_about_drops(clause) or not (self._error or self._no_effect) or outcome.asserted - failed:
             return None
@@ -413,7 +413,7 @@ class EffectObservation:
         return MissingPrerequisite(Prerequisite.CAUGHT_CALL, ("; ".join(self.config.calls.hints()) or _NO_CALL,))
 
     def _unused_service(self, clause: Clause) -> MissingPrerequisite | None:
-        """Return what the receiver does not do although the clause is about it."""
+        """Return the behaviour that the receiver lacks, although the clause is about it."""
         if Prerequisite.OPEN_INCIDENTS in clause.prerequisites and self._open_count is None:
             return MissingPrerequisite(Prerequisite.OPEN_INCIDENTS)
         is_about_openings = any(invocation.name in ABOUT_EVERYTHING for invocation in clause.assertions)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 DEFAULT_EFFECTS_PATH = "$.effects[*]"
 
 DEFAULT_OPEN_PATH = "$.open[*]"
-"""Where effects and open incidents are in a document without JSONPaths of the user."""
+"""Keys of effects and open incidents in a document without JSONPaths of the user."""
 
 _MAX_EXCERPT_CHARS = 80
 TOKEN_VARIABLE = "TCOP_MOCK_TOKEN"  # noqa: S105 - an alarm's object, no secret
@@ -56,7 +56,7 @@ _LOCATION = "log"
 
 @dataclass(frozen=True, slots=True)
 class EffectPaths:
-    """Where a document has its effects and its open incidents."""
+    """JSONPaths of the effects and the open incidents in a document."""
 
     effects: JSONPathQuery | None
     open: JSONPathQuery | None
@@ -68,7 +68,7 @@ class EffectPaths:
         """Read two JSONPaths; without the first, open incidents are the effects.
 
         Raises:
-            UsageError: one is no JSONPath; says where and why.
+            UsageError: one is not a JSONPath; gives the position and the reason.
         """
         return cls(_compile_path("--observe-all", effects_path), _compile_path("--observe-open", open_path))
 
@@ -77,7 +77,7 @@ class EffectPaths:
 
         Args:
             raw: the text.
-            source: where it comes from, for messages.
+            source: its source, for messages.
 
         Raises:
             ObserverError: it is not JSON.
@@ -174,11 +174,11 @@ class UrlObserver:
 
 @dataclass(frozen=True, slots=True)
 class CommandObserver:
-    """Runs a command that prints a document; ``{token}`` in it, or TCOP_MOCK_TOKEN, is what is looked for.
+    """Runs a command that prints a document; the object id is in its ``{token}`` and in TCOP_MOCK_TOKEN.
 
     Args:
         arguments: the command, split.
-        paths: where the effects are in the document; ``None``: it is ``{"effects": [...], "open": [...]}``.
+        paths: JSONPaths of the effects; ``None``: the document is ``{"effects": [...], "open": [...]}``.
     """
 
     arguments: tuple[str, ...]
@@ -186,10 +186,10 @@ class CommandObserver:
 
     @classmethod
     def parse(cls, text: str, paths: EffectPaths | None) -> CommandObserver:
-        """Read a command line.
+        """Parse a command line.
 
         Raises:
-            UsageError: it is none.
+            UsageError: it is empty, or its quotes do not match.
         """
         try:
             arguments = tuple(shlex.split(text))
@@ -200,10 +200,10 @@ class CommandObserver:
         return cls(arguments, paths)
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the command prints now; a command that prints nothing has seen nothing.
+        """Run the command and return its effects; a command that prints nothing has none.
 
         Raises:
-            ObserverError: it is not there, fails, takes too long, or prints something that is not JSON.
+            ObserverError: the command is missing, fails, takes too long, or prints something that is not JSON.
         """
         arguments = [argument.replace(_OBJECT_PLACEHOLDER, token) for argument in self.arguments]
         command_line = shlex.join(self.arguments)
@@ -240,12 +240,12 @@ class CommandObserver:
 
 @dataclass(frozen=True, slots=True)
 class CallableObserver:
-    """Calls a Python callable with the object that is looked for; it returns a document, or awaits one.
+    """Calls a Python callable with the object id; it returns a document or an awaitable of one.
 
-    It is called where the caller of the run is, so it sees the state of a test.
+    It is called in the thread or loop of the run's caller, so it can use the state of a test.
 
     Args:
-        name: for messages.
+        name: its name, for messages.
         function: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or an ``EffectSnapshot``.
         paths: where the effects are in the document.
     """
@@ -255,10 +255,10 @@ class CallableObserver:
     paths: EffectPaths | None = None
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the callable returns now.
+        """Call the callable and return its effects.
 
         Raises:
-            ObserverError: it raises, or returns nothing of the kind.
+            ObserverError: it raises, or returns another kind of value.
         """
         try:
             document = await call_user(self.function, token)
@@ -284,10 +284,10 @@ class UserObserver:
         return bool(getattr(self.observer, "shows_all", False))
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what the observer shows now.
+        """Return the effects at this moment.
 
         Raises:
-            ObserverError: nothing could be seen.
+            ObserverError: the effects cannot be observed.
         """
         snapshot: EffectSnapshot = await call_user(self.observer.observe, token)
         return snapshot
@@ -300,10 +300,10 @@ class CoalescingObserver:
     A poll costs the receiver work, which must not delay its responses. So there is a rest after each poll.
 
     Args:
-        observer: what is polled.
-        per_token: whether it shows the object that it is asked for only, so that nothing can be shared.
-        clock: seconds.
-        sleep: pauses.
+        observer: the observer to poll.
+        per_token: whether it returns only the effects of the requested object, so that polls cannot be shared.
+        clock: clock in seconds.
+        sleep: coroutine that pauses.
     """
 
     observer: Observer
@@ -320,10 +320,10 @@ class CoalescingObserver:
         return not self.per_token
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what is there to be seen after this call.
+        """Return the effects of a poll that started after this call.
 
         Raises:
-            ObserverError: nothing could be seen.
+            ObserverError: the effects cannot be observed.
         """
         if self.per_token:
             return await self.observer.observe(token)
@@ -346,10 +346,10 @@ class CoalescingObserver:
 
 @dataclass(frozen=True, slots=True)
 class CombinedObserver:
-    """Shows what two observers see: the user's own and the stub services.
+    """Combines two observers: that of the user and the stub services.
 
     Args:
-        observer: the user's own.
+        observer: the user's observer.
         downstream: the stub services.
     """
 
@@ -358,14 +358,14 @@ class CombinedObserver:
 
     @property
     def shows_all(self) -> bool:
-        """Whether neither needs to be asked for each object."""
+        """Whether both return all effects, whatever the token is."""
         return all(getattr(one, "shows_all", False) for one in (self.observer, self.downstream))
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return the effects of both, and the open incidents of those that show them.
+        """Return the effects of both, and the open incidents of those that return them.
 
         Raises:
-            ObserverError: one could see nothing.
+            ObserverError: one of them cannot observe the effects.
         """
         first, second = await self.observer.observe(token), await self.downstream.observe(token)
         known = [one.open_incidents for one in (first, second) if one.open_incidents is not None]
@@ -383,7 +383,7 @@ def _parse_default(raw: bytes, source: str) -> EffectSnapshot:
 
 @dataclass(slots=True)
 class LogFile:
-    """A file that grows; what it holds at first is not read.
+    """A file that grows; its initial content is not read.
 
     Args:
         path: it may appear later, be cut, or be replaced by a new one.
@@ -431,7 +431,7 @@ class LogObserver:
     lines_since: Callable[[int], NewLines]
     pattern: re.Pattern[str] | None = None
     _effects: deque[tuple[int, Effect]] = field(default_factory=deque, init=False)
-    """Those of complete lines, with the numbers of the lines."""
+    """Effects of complete lines, with the numbers of the lines."""
     _next: int = field(default=0, init=False)
 
     @classmethod

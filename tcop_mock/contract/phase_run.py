@@ -1,6 +1,6 @@
-"""One phase of a run: its clauses run side by side, and cases that failed are sent again alone.
+"""One phase of a run: its clauses run concurrently, and failed cases are sent again alone.
 
-Only what goes wrong again alone is reported.
+Only failures that occur again alone are reported.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     ClauseRunner: TypeAlias = RequestRunner | EffectRunner | ProcessRunner
 
 _REPETITIONS = 24
-"""How often a case that failed once is sent again alone. A fault in one of eight responses shows with 96 %."""
+"""Number of times that a failed case is sent again alone. A fault in one of eight responses shows with 96 %."""
 _MAX_REPEATED_CASES = 12
 _MAX_REPEATED_CASES_OF_CLAUSE = 2
 _SLOW_SHARE = 0.1
@@ -71,13 +71,13 @@ class Repeater:
         """Run the failed cases of a clause alone.
 
         A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
-        race, limit the rate, or have died of another clause's body. One success alone proves as little: the fault may
-        occur now and then, so the case is repeated many times.
+        race, limit the rate, or have crashed by another clause's body. One success alone proves nothing either: the fault may
+        occur at random, so the case is repeated many times.
 
         Args:
             clause: the clause.
-            tests: what it sends, first and in the rerun.
-            parallel_outcome: of its cases beside other requests.
+            tests: its tests in the first run and in the rerun.
+            parallel_outcome: outcome of its cases with other requests in flight.
             runner: repeats one case.
             run_alone: runs cases with no other request in flight.
         """
@@ -149,11 +149,11 @@ class PhaseRun:
         clauses: the clauses.
         runner: runs each of them.
         sequential_runner: sends cases that failed again alone; ``None``: they are not sent again.
-        repeater: compares these with what happened side by side.
-        test_of: returns what a clause sends, by the number of the rerun.
-        record: takes the outcome of a clause; returns the events that it causes.
-        clock: seconds.
-        durations_s: how long each clause took, by its code; is added to.
+        repeater: compares these with the failures of the concurrent run.
+        test_of: returns the test of a clause, by the number of the rerun.
+        record: records the outcome of a clause; returns the resulting events.
+        clock: clock in seconds.
+        durations_s: duration of each clause in seconds, by its code; new ones are added.
         has_broken_down: sends a plain callback; whether the receiver accepts nothing any more.
     """
 
@@ -170,7 +170,7 @@ class PhaseRun:
     """The outcomes, by code, of clauses whose failed cases have to be sent again alone."""
     _events: asyncio.Queue[RunEvent] = field(default_factory=asyncio.Queue, init=False)
     _requests: int = field(init=False)
-    """How many requests the phase waits for at most."""
+    """Maximum number of requests that the phase waits for."""
 
     def __post_init__(self) -> None:
         self._requests = _SPARE_REQUESTS + sum(_request_count(self.test_of(clause)) for clause in self.clauses)
@@ -221,7 +221,7 @@ class PhaseRun:
         return await self.repeater.rerun(clause, tests, self.parallel_outcomes[clause.code], runner, run_alone)
 
     async def _run_test(self, clause: Clause, test: ClauseTest, runner: ClauseRunner) -> ClauseOutcome:
-        """Run one clause within a time limit of its own, which allows for a timeout of each request in the phase."""
+        """Run one clause within a separate time limit, which allows for a timeout of each request in the phase."""
         limit_s = runner.deadline_s * test.deadline_factor * self._requests
         started_s = self.clock()
         try:

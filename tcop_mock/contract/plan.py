@@ -1,4 +1,4 @@
-"""What a run checks, and with which options."""
+"""The plan of a run: target, clauses and options."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Credentials, Target
 
 EFFECT_PHASES = frozenset({Phase.EFFECTS, Phase.SLOW_EFFECTS, Phase.LASTING_FAULTS, Phase.CRASHES})
-"""Phases whose clauses look at effects."""
+"""Phases of clauses about effects."""
 
 _ANSWER_TIME = frozenset({"answered_in_time", "within_share_of_deadline"})
 SHORT_TIME_S, LONG_TIME_S = 30.0, 300.0
-"""Time limits of a run if none is given: of requests alone, and where effects, ``--pace`` or an app take time."""
+"""Default time limits of a run: for requests alone, and with effects, ``--pace`` or an app."""
 _TCOP_BODY_BUILDERS = frozenset({"raw_bodies", "scalar_types", EFFECT_SCENARIOS, "truncated_body", "mutations"})
 """Builders that change values of TCOP's own bodies."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """What to check, and with which options."""
+    """Target, clauses and options of a run."""
 
     target: Target
     catalog: Catalog
@@ -42,7 +42,7 @@ class CheckPlan:
     profile: Profile
     seed: int
     check_auth: bool = True
-    """Whether the target's userinfo says which credentials the receiver wants."""
+    """Whether the target's userinfo has the credentials that the receiver requires."""
     wait_s: float = 0.0
     max_time_s: float | None = None
     """Time limit of the run; ``None``: see :attr:`time_limit_s`."""
@@ -50,11 +50,11 @@ class CheckPlan:
     """Maximum number of requests in flight; ``None``: as many as the receiver serves."""
     observation: ObservationConfig = field(default_factory=ObservationConfig)
     catalog_folders: tuple[str, ...] = ()
-    """The user's own, to be named again by whoever wants to see a finding again."""
+    """Catalogue folders of the user, for the commands that reproduce a finding."""
     clause_files: tuple[str, ...] = ()
     """Globs of the user's own clauses, for the same reason."""
     template: NotificationTemplate | None = None
-    """Of the user's own notices, in place of TCOP's own callbacks."""
+    """Notification template of the user, in place of TCOP's own callbacks."""
     flags: tuple[Flag, ...] = ()
     """Further ones of the command line, to be named again likewise."""
     min_interval_s: float | None = None
@@ -86,10 +86,10 @@ class CheckPlan:
         )
 
     def missing_for_test(self, test: ClauseTest, *, is_sequential: bool) -> MissingPrerequisite | None:
-        """Return what a test lacks because of how its requests are sent.
+        """Return the precondition that a test lacks because of the way its requests are sent.
 
         Args:
-            test: what a clause sends.
+            test: test of a clause.
             is_sequential: whether the target is called in one thread only.
         """
         if self.uses_client and test.needs_socket:
@@ -124,11 +124,11 @@ class CheckPlan:
         )
 
     def reproduction_context(self, clause: Clause, test: ClauseTest, met_by: tuple[str, ...]) -> ReproductionContext:
-        """Return what names this plan in the commands of a finding.
+        """Return the context of a finding: the arguments of the commands that reproduce it.
 
         Args:
             clause: the clause of the finding.
-            test: all that it sends.
+            test: test of the clause.
             met_by: codes of the other clauses whose requests met the finding.
         """
         return ReproductionContext(
@@ -182,7 +182,7 @@ def _is_about_parsed_bodies(clause: Clause) -> bool:
 
 
 def is_about_timing(clause: Clause) -> bool:
-    """Return whether a clause is about response times, so that it is judged even if each response is late."""
+    """Return whether a clause is about response times, so that it is asserted even if each response is late."""
     return clause.builder.name not in {EFFECT_SCENARIOS, PROCESS_CALLBACKS} and any(
         assertion_of(invocation).is_about_timing for invocation in clause.assertions
     )

@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 
 _POLL_INTERVAL_S = 0.1
 _WARM_UP_THRESHOLD_S = 0.25
-"""An answer that took longer may have been the receiver's first; it is asked once more."""
+"""Seconds; a slower answer may have been the receiver's first, so the callback is sent once more."""
 MAX_SIDE_BY_SIDE = 32
-"""How many requests are under way at once to a receiver that serves them side by side."""
+"""Number of requests in flight to a receiver that serves them concurrently."""
 _PARALLEL_PROBES = (8, MAX_SIDE_BY_SIDE)
-"""How many callbacks a slow receiver is sent at once, to find out how many it serves side by side."""
+"""Number of callbacks sent at once to a slow receiver, to find out how many it serves concurrently."""
 _PARALLEL_SLOWDOWN = 1.8
-"""A receiver that serves two by two takes twice as long for what it cannot take at once."""
+"""Ratio of answer times from which requests were not served concurrently: a receiver that serves two at once takes
+twice as long for further ones."""
 _MAX_IN_FLIGHT = 4
-"""Fewer than the smallest listen backlog that is around (5, in Python's socketserver)."""
+"""Less than the smallest common listen backlog (5, in Python's socketserver)."""
 _MAX_SLOW_SHARE = 0.25
 _EXTRA_ANSWERS = 48
 _MIN_ROUNDS = 10
-"""A run has so many rounds of requests at least, one after the other."""
+"""Minimum number of consecutive rounds of requests in a run."""
 _BUSY_SHARE = 0.4
-"""So much of the deadline may be spent waiting for the receiver's other answers."""
+"""Share of the deadline that may pass while the receiver answers other requests."""
 _STARTING_STATUSES = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
@@ -50,7 +51,7 @@ _UNREACHABLE = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 _TLS_HINT = "does it speak TLS there? `--insecure` does not verify its certificate"
 _CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
 _CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
-"""In OpenSSL's messages about a certificate: there is TLS."""
+"""Words of OpenSSL's messages about a certificate, which show that the port uses TLS."""
 _WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 _FORMS = (Form.DOCUMENTED, Form.OBSERVED)
 
@@ -59,7 +60,7 @@ class CredentialsRejectedError(TargetError):
     """The receiver rejects the credentials of a plain callback.
 
     Args:
-        message: what it wants.
+        message: the credentials that it requires, in words.
         attempt: its answer.
     """
 
@@ -70,14 +71,14 @@ class CredentialsRejectedError(TargetError):
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What the target's answer to a plain callback says about how to go on."""
+    """Properties of the target that follow from its answer to a plain callback."""
 
     attempt: Attempt
     deadline_s: float
     parallel_capacity: int = 1
-    """How many answers to a slow receiver's requests came as fast together as one alone."""
+    """Number of concurrent requests that a slow receiver answered as fast as a single one."""
     max_in_flight: int | None = None
-    """How many requests the user allows to be under way at once."""
+    """Maximum number of requests in flight, as set by the user."""
 
     @property
     def slow(self) -> bool:
@@ -86,12 +87,12 @@ class Preflight:
 
     @property
     def unresponsive(self) -> bool:
-        """Whether a plain callback is not answered at all."""
+        """Whether a plain callback got no answer."""
         return self.slow and self.attempt.status is None
 
     @property
     def in_flight(self) -> int:
-        """How many requests may be under way at once without making a receiver that serves one by one late."""
+        """Number of requests in flight at which a receiver without concurrency is not late."""
         limit = self.max_in_flight or _MAX_IN_FLIGHT
         if self.slow or self.attempt.duration_s <= 0:
             return limit
@@ -100,12 +101,12 @@ class Preflight:
 
     @property
     def expected_s(self) -> float:
-        """How long an answer may take while so many requests are under way; nothing if a plain one is late already."""
+        """Expected seconds until an answer with that many requests in flight; 0 if a plain callback is late already."""
         return 0.0 if self.slow else self.attempt.duration_s * self.in_flight / self.parallel_capacity
 
     @property
     def extra_time_s(self) -> float:
-        """How much longer a run may take because the receiver needs some time for each answer, as TCM103 allows."""
+        """Seconds that a run may take longer because the receiver needs some time for each answer, as TCM103 allows."""
         is_slow = _WARM_UP_THRESHOLD_S < self.attempt.duration_s <= _MAX_SLOW_SHARE * self.deadline_s
         is_slow &= self.parallel_capacity >= _PARALLEL_PROBES[0]
         return _EXTRA_ANSWERS * self.attempt.duration_s if is_slow else 0.0
@@ -132,18 +133,18 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
 
     Args:
         plain_request: the callback.
-        target: for messages.
+        target: the target, for messages.
         transport: sends a request.
-        deadline_s: of one attempt.
-        wait_s: how long a target that does not answer yet, or answers 404 or 502 to 504, is given to start.
-        clock: seconds.
-        sleep: pauses between the looks.
-        max_in_flight: how many requests may be under way at once; ``None``: as many as the receiver serves.
-        identify: says why a target is no HTTP receiver.
+        deadline_s: deadline of one attempt.
+        wait_s: maximum time in seconds to wait for a target that does not answer yet, or answers 404 or 502 to 504.
+        clock: clock in seconds.
+        sleep: coroutine that pauses between the attempts.
+        max_in_flight: maximum number of requests in flight; ``None``: as many as the receiver serves.
+        identify: returns the reason why a target is not an HTTP receiver.
 
     Raises:
-        TargetError: the target cannot be reached, speaks no HTTP, wants other credentials, or has nothing at that
-            path.
+        TargetError: the target cannot be reached, is not an HTTP server, requires other credentials, or has nothing at
+            that path.
     """
     deadline = clock() + wait_s
     attempt = await transport(plain_request, deadline_s=deadline_s)
@@ -188,7 +189,7 @@ async def _served_at_once(
     attempts = await asyncio.gather(*(transport(plain_request, deadline_s=deadline_s) for _ in range(probes)))
     slowdown = max(attempt.duration_s for attempt in attempts) / alone.duration_s
     if any(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts):
-        if alone.duration_s <= deadline_s / 2:  # what it has not served yet would make the next callbacks late
+        if alone.duration_s <= deadline_s / 2:  # unserved requests would delay the next callbacks
             await transport(plain_request, deadline_s=probes * deadline_s)
         return 1
     return probes if slowdown < _PARALLEL_SLOWDOWN else max(1, int(probes / slowdown))
@@ -209,15 +210,15 @@ def raise_if_no_http(cause: str, target: Target) -> None:
 
 
 def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:
-    """Refuse a target by its answer to a plain callback.
+    """Raise an error for a target that cannot be used, by its answer to a plain callback.
 
     Args:
-        attempt: what became of the callback.
-        target: for messages.
-        wait_s: how long it was waited for; ``None`` where there is no such flag.
+        attempt: attempt to send the callback.
+        target: the target, for messages.
+        wait_s: time of the wait in seconds; ``None`` if the command has no such flag.
 
     Raises:
-        TargetError: it cannot be reached, wants other credentials, or has nothing at that path.
+        TargetError: it cannot be reached, requires other credentials, or has nothing at that path.
     """
     if attempt.outcome in _UNREACHABLE:
         hint = "" if wait_s else "; is it running?"
@@ -252,12 +253,12 @@ class PlainCallback(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """What became of the callbacks of every shape."""
+    """Acceptance of the callbacks of all shapes."""
 
     plain: PlainCallback | None
-    """The first that did; ``None`` if none did."""
+    """The first accepted one; ``None`` if none was accepted."""
     pattern: str = ""
-    """What those that did not have in common."""
+    """Common trait of the rejected ones."""
 
 
 def is_refused(attempt: Attempt) -> bool:

@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from tcop_mock.process.system import ProcessSize
 
 _OWN_TEXT = re.compile(rb'"(?:sessionId|policyId)"\s*:\s*"([^"\\]{8,})"')
-"""What no other alarm has."""
+"""A value that no other alarm has."""
 _PUSHES_AT_STOP = 8
 _OUTPUT_DELAY_S = 0.3
-"""How long the output of a callback may take to come."""
+"""Maximum time in seconds until the output about a callback appears."""
 _KIB = 1024
 _ROUNDS = 3
 """So often in a row the memory of a receiver grows too much, if it keeps too much of each callback."""
 _PACE = 0.8
 """Many callbacks are sent in this part of their time, as far as retries can help."""
 _ATTEMPTS = 4
-"""At least one of so many is no retry, as TCOP pushes."""
+"""Number of requests of which at least one is not a retry, as in TCOP's deliveries."""
 _IDLE_WINDOW_S = 0.2
 _IDLE_SHARE = 0.1
 """A process that computes for less than this part of the time has nothing to do."""
 _SETTLE_S = 1.0
 _LONG_SETTLE_S = 10.0
-"""How long to wait until a receiver that has grown has worked off its queue."""
+"""Maximum time in seconds to wait until a receiver that has grown has processed its queue."""
 
 
 class ProcessFailure(NamedTuple):
-    """What is wrong with a process."""
+    """Failure of a process."""
 
     text: str
     cause: str
@@ -53,16 +53,16 @@ ProcessResult: TypeAlias = ProcessFailure | Inconclusive | None
 
 @dataclass(slots=True)
 class ProcessProbe:
-    """What assertions about a process use.
+    """Context of assertions about a process.
 
     Args:
         receiver: the receiver.
         cases: the callbacks of the clause.
         transport: sends a request.
-        clock: returns seconds.
-        sleep: pauses.
-        deadline_s: of one attempt.
-        in_flight: how many requests may be in flight.
+        clock: clock in seconds.
+        sleep: coroutine that pauses.
+        deadline_s: deadline of one attempt.
+        in_flight: maximum number of requests in flight.
         is_fresh: whether the receiver has started and got no callback yet.
     """
 
@@ -77,9 +77,9 @@ class ProcessProbe:
     last_attempt: Attempt | None = field(default=None, init=False)
     """The last attempt that was accepted, or else the last one."""
     retries: int = field(default=0, init=False)
-    """How many of many callbacks were retries."""
+    """Number of retries among many callbacks."""
     note: str = field(default="", init=False)
-    """What a reader of a passed clause should know."""
+    """Notes of a passed clause for the reader."""
 
     async def send(self, request: OutgoingRequest, deadline_s: float | None = None) -> Attempt:
         """Send one request."""
@@ -129,7 +129,7 @@ class ProcessProbe:
 
 
 def numbered(request: OutgoingRequest, number: int) -> OutgoingRequest:
-    """Return a callback in a session of its own and about a policy of its own; other requests stay as they are."""
+    """Return a callback with a new session and policy; other requests stay unchanged."""
     body = request.body
     for text in _OWN_TEXT.findall(body):
         body = body.replace(text, text[:-4] + b"%04d" % number)
@@ -157,7 +157,7 @@ async def stops_in_time(probe: ProcessProbe, *, within_s: float) -> ProcessResul
 
 
 class _Limits(NamedTuple):
-    """How much a process may grow."""
+    """Limits of the growth of a process."""
 
     kib: float
     """Memory for each callback."""
@@ -167,7 +167,7 @@ class _Limits(NamedTuple):
 
 
 class _Growth(NamedTuple):
-    """How much a process has grown."""
+    """Growth of a process."""
 
     files: int
     mib: float
@@ -232,10 +232,10 @@ async def size_bounded(  # noqa: PLR0913 - the keys of a clause file
 async def _grow(
     probe: ProcessProbe, before: ProcessSize, numbers: range, limit_s: float, limits: _Limits
 ) -> tuple[_Growth, ProcessSize]:
-    """Send callbacks and return how much the receiver has grown, and its size.
+    """Send callbacks and return the growth of the receiver, and its resource use.
 
-    Memory that says nothing of what is kept does not count. A receiver that has grown too much gets time to work off
-    its queue. One that has ended has not grown.
+    Memory of runtimes with late garbage collection does not count. A receiver that has grown too much gets time to
+    process its queue. One that has ended has not grown.
     """
     accepted = await probe.send_many(numbers, limit_s)
     growth, size = _Growth(0, 0.0, accepted, is_idle=False), before
@@ -250,7 +250,7 @@ async def _grow(
 
 
 def _without_failure(probe: ProcessProbe, growth: _Growth, limits: _Limits, counts: str) -> Inconclusive | None:
-    """Return why the size of a receiver proves nothing; ``None`` if it is bounded."""
+    """Return why the growth of a receiver is inconclusive; ``None`` if it is bounded."""
     if growth.has_too_much_memory(limits):
         return Inconclusive(f"it has grown by {growth.mib:.0f} MiB, but still has something to do")
     if growth.callbacks * limits.kib < limits.noise_mib * _KIB:

@@ -1,6 +1,6 @@
-"""What a run can do to a receiver that is its own: end it, start it again, and measure it.
+"""Control of a receiver that the run has started: end it, start it again, and measure it.
 
-It also searches the output of the receiver for its credentials.
+The output of the receiver is searched for its credentials.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ class OutputLeak(NamedTuple):
     """The first line that shows the credentials."""
 
     line_number: int
-    """From 1, of all that the receiver has printed, also before a restart."""
+    """Number of the line, from 1, in all output of the receiver, also before a restart."""
     excerpt: str
     """The line around them, with the credentials masked."""
 
 
 @dataclass(slots=True)
 class OutputLeaks:
-    """Looks for credentials in a stream of output, whatever the pieces in which it comes.
+    """Searches a stream of output for credentials, independent of its chunks.
 
     Args:
-        credentials: the password and the token of these are looked for.
+        credentials: their password and token are searched for.
     """
 
     credentials: Credentials = field(repr=False)
     count: int = 0
-    """How many lines show them."""
+    """Number of lines that show them."""
     first: OutputLeak | None = None
     _line_number: int = 1
     _is_counted: bool = False
@@ -55,13 +55,13 @@ class OutputLeaks:
     _partial: bytes = field(default=b"", repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _parts: tuple[str, ...] = field(default=(), init=False, repr=False)
-    """What each leak holds one of; it is looked for first, because that is fast."""
+    """Strings of which each leak contains one; a fast search for them comes first."""
 
     def __post_init__(self) -> None:
         self._parts = (self.credentials.token().reveal().rstrip("="), *self.credentials.leak_patterns())
 
     def feed(self, data: bytes) -> None:
-        """Look at the next bytes of the output, which may end within a line."""
+        """Search the next bytes of the output, which may end within a line."""
         with self._lock:
             *lines, self._partial = (self._partial + data).split(b"\n")
             for line in lines:
@@ -80,7 +80,7 @@ class OutputLeaks:
 
     @property
     def _overlap(self) -> int:
-        """How many bytes the longest spelling of a credential may have, with what stands before it."""
+        """Maximum size in bytes of a spelling of a credential and its context before it."""
         return 4 * max(map(len, self._parts)) + _MAX_CONTEXT_CHARS
 
     def _look_at(self, line: bytes) -> None:
@@ -104,7 +104,7 @@ class ReceiverControl(Protocol):
 
     @property
     def leaks(self) -> OutputLeaks | None:
-        """What its output shows of its credentials; ``None`` if it has none."""
+        """Leaks of its credentials in its output; ``None`` if it has no credentials."""
         ...
 
     async def crash(self) -> None:
@@ -116,7 +116,7 @@ class ReceiverControl(Protocol):
         ...
 
     async def shut_down(self, limit_s: float) -> float | None:
-        """End it with SIGTERM; return how long that took, or ``None`` if it was killed after the limit."""
+        """End it with SIGTERM; return the seconds until its end, or ``None`` if it was killed after the limit."""
         ...
 
     async def restart(self) -> None:
@@ -128,7 +128,7 @@ class ReceiverControl(Protocol):
         ...
 
     async def size(self) -> ProcessSize | None:
-        """Return its size; ``None`` where the system does not tell."""
+        """Return its resource use; ``None`` without proc(5)."""
         ...
 
 

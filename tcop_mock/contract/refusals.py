@@ -22,7 +22,7 @@ _MAX_MESSAGE_CHARS = 400
 
 
 def refused_service(clause: Clause) -> str:
-    """Return the service whose refusals a clause is about; empty if it is about none."""
+    """Return the service whose refusals a clause is about; empty for other clauses."""
     services = (
         str(invocation.params["service"])
         for invocation in clause.assertions
@@ -32,7 +32,7 @@ def refused_service(clause: Clause) -> str:
 
 
 def refusal_text(service: str, reason: str) -> str:
-    """Return what a refused message breaks."""
+    """Return the failure for a refused message."""
     return f"/{service} rejects a request of the receiver: {reason}"
 
 
@@ -97,7 +97,7 @@ def _cases(tests: Iterable[ClauseTest]) -> Iterator[RequestCase]:
 
 
 def _tokens(case: RequestCase) -> frozenset[str]:
-    """Return the ids in a callback; none of other bodies."""
+    """Return the ids in a callback; an empty result for other bodies."""
     try:
         return unique_tokens_of_body(case.request.body)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -1,6 +1,6 @@
-"""Ways to see a request again: curl with the body as it was sent, and our own command line.
+"""Commands that reproduce a request: curl with the body as it was sent, and commands of tcop-mock.
 
-Neither ever holds credentials: they are taken from the environment when the command is run.
+They never contain credentials: these come from the environment when a command runs.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Target
 
 APP_URL = "http://127.0.0.1:8000"
-"""Where an app of this process would be served."""
+"""Address at which an app of this process would be served."""
 _PARSER_COMMAND = (
     "python3 -c 'import json, sys; from tcop_mock.transport.parser import {parser}_parser as of; "
     "of(sys.argv[1])(json.load(sys.stdin))' {name}"
 )
-"""How a parser is given a body without us."""
+"""Python code that calls a parser with a body without tcop-mock."""
 _SECRET_FLAGS = frozenset({"--observe-cmd", "--observe-header", "--restart-cmd"})
 """Commands may hold a secret anywhere, and a header may be one."""
 _PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+")
@@ -39,26 +39,26 @@ _PUBLIC_COMMAND = re.compile(r"(?!.*(?i:pass|secret|token|key|auth))[\w./{}: -]+
 _PUBLIC_DATABASE = re.compile(r"[\w+]+://[^@?]*")
 """A URL of a database without credentials and settings."""
 _PUBLIC_URL = re.compile(r"https?://[^/?#@]*(?:/[^?#]*)?(?:\?[\w.-]+=\{token\}(?:&[\w.-]+=\{token\})*)?")
-"""A URL without credentials, in whose query nothing stands but what is looked for."""
+"""A URL without credentials, with nothing in its query but the object id."""
 _HERE_DOCUMENT_END = "TCOP_BODY"
 _MAX_CURL_COMMANDS = 4
 _MAX_READABLE_BYTES = 8192
-"""A longer body is packed: nobody reads it, and it would fill the screen."""
+"""A longer body is compressed, because it would fill the screen."""
 _MAX_SHOWN_BYTES = 70_000
-"""Of an answer without an end: more than a receiver may send."""
+"""Maximum size of a response without an end: more than a receiver may send."""
 _SLOW_SHARE = 0.1
 """An answer that takes this share of the deadline is slow: its time is shown."""
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Characters that a terminal acts on, by their Unicode category: nobody should paste them."""
+"""Unicode categories of characters that control a terminal and should not be pasted."""
 
 
 class Flag(NamedTuple):
-    """A flag that a run was given, and has to be given to see the same again."""
+    """A flag of a run that its reproduction needs, too."""
 
     name: str
     value: str = ""
     observes_effects: bool = False
-    """Whether it says how effects are seen: only clauses about these need it."""
+    """Whether it configures the observation of effects: only clauses about effects need it."""
 
 
 INSECURE = Flag("--insecure")
@@ -69,7 +69,7 @@ RUN = "--run"
 
 
 class ReproductionContext(NamedTuple):
-    """Where a finding comes from: what has to be named to see it again."""
+    """Origin of a finding: the arguments of the commands that reproduce it."""
 
     clause: Clause
     target: Target
@@ -77,7 +77,7 @@ class ReproductionContext(NamedTuple):
     profile: str
     catalog_folders: tuple[str, ...] = ()
     test: ClauseTest | None = None
-    """All that the clause sends, where it is known."""
+    """Test of the clause, if it is known."""
     clause_files: tuple[str, ...] = ()
     template_file: str = ""
     """The file of the user's own notices, where they are posted."""
@@ -85,16 +85,16 @@ class ReproductionContext(NamedTuple):
     met_by: tuple[str, ...] = ()
     """Codes of the other clauses whose requests met the finding."""
     deadline_s: float = 0.0
-    """Of one attempt; 0: unknown."""
+    """Deadline of one attempt in seconds; 0: unknown."""
 
 
 def check_command(context: ReproductionContext) -> str:
     """Return a ``tcop-mock check`` command that runs the clause again, with segments and bursts.
 
-    Where the target has credentials, also in its query, ``TCOP_MOCK_TARGET`` must hold it when the command is run.
-    Likewise what may hold a secret and shows effects or restarts the receiver: ``OBSERVE_URL``, ``OBSERVE_HEADER``,
-    ``OBSERVE_CMD``, ``RESTART_CMD``, and ``HEADER``, a header whose name says that it is a credential.
-    A clause about effects runs with a fresh seed: the receiver has the alarms of this seed already.
+    If the target has credentials, also in its query, ``TCOP_MOCK_TARGET`` must hold it when the command runs. The same
+    holds for options that may contain a secret: ``OBSERVE_URL``, ``OBSERVE_HEADER``, ``OBSERVE_CMD``, ``RESTART_CMD``,
+    and ``HEADER``, a header whose name means a credential. A clause about effects runs with a new seed, because the
+    receiver has the alarms of this seed already.
     """
     template = f" --template {shlex.quote(context.template_file)}" if context.template_file else ""
     is_about_effects = not context.clause.prerequisites.isdisjoint(EFFECT_PREREQUISITES)
@@ -107,9 +107,9 @@ def check_command(context: ReproductionContext) -> str:
 
 
 def replay_command(case: RequestCase, context: ReproductionContext) -> str:
-    """Return a ``tcop-mock replay`` command that sends one case again; empty if one case alone shows nothing.
+    """Return a ``tcop-mock replay`` command that sends one case again; empty if the case alone proves nothing.
 
-    It does not where a clause looks at what goes on beside the case.
+    That is so for clauses about events outside of the case.
     """
     if context.template_file or context.target.parser or context.test is None or not context.clause.is_built_in:
         return ""
@@ -154,10 +154,10 @@ def replayed_cases(case: RequestCase, test: ClauseTest) -> tuple[RequestCase, ..
 
 
 def shown_cases(case: RequestCase, context: ReproductionContext) -> tuple[RequestCase, ...]:
-    """Return the requests that show a case of a finding; empty if they do not show it.
+    """Return the requests that reproduce a case of a finding; empty if they do not reproduce it.
 
-    A case that is none of its clause's own was met by another clause, or before all clauses, and fails alone, but where
-    the finding says that it fails beside others or after them.
+    A case of another clause, or from before all clauses, fails alone, unless the finding is about requests beside or
+    before it.
     """
     test = context.test
     if test is None:
@@ -200,13 +200,13 @@ def _generation_flags(context: ReproductionContext, *, fresh_seed: bool = False)
 def curl_commands(cases: Sequence[RequestCase], context: ReproductionContext, attempt: Attempt | None = None) -> str:
     """Return one curl command for each case; empty if curl cannot send all of them, or they are too many.
 
-    A comment stands first where the URL lacks a secret, and where nothing listens: for an app of this process, and
-    after the receiver of ``--run`` ended.
+    A comment comes first if the URL lacks a secret, or if nothing listens: for an app of this process, and after the
+    receiver of ``--run`` has ended.
 
     Args:
         cases: the requests.
-        context: where they come from.
-        attempt: that of the last case. Where its answer was late, curl gives up at the deadline, and shows the time.
+        context: origin of the finding.
+        attempt: attempt of the last case. If its answer was late, curl stops at the deadline, and prints the time.
     """
     target = context.target
     flags = "".join(_format_flag(flag) for flag in context.flags if flag.name in _CONNECTION_FLAGS and flag != INSECURE)
@@ -282,7 +282,7 @@ def _with_body(command: str, body: bytes) -> str:
 
 
 def _readable(body: bytes) -> str:
-    """Return a body as a text that can be pasted; empty if it is none."""
+    """Return a body as a text that can be pasted; empty if it is not such a text."""
     try:
         text = body.decode() if len(body) <= _MAX_READABLE_BYTES else ""
     except UnicodeDecodeError:

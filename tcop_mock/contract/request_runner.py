@@ -26,25 +26,25 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
 BODY_TIMEOUT_S, LATE_BODY_TIMEOUT_S = 0.25, 0.05
-"""How long a response body may take after its head if the assertions need only the head; where it is late anyway."""
+"""Maximum time in seconds for a response body after a late head, if the assertions need only the head."""
 _BACKGROUND_DEADLINE_S = 3600.0
 _BACKGROUND_HEAD_START_S = 0.2
 """The background request is in flight for this time before the cases are sent."""
 _UNASSERTED_DEADLINE_S = 1.0
-"""How long to wait for the response to a case without assertions."""
+"""Seconds to wait for the response to a case without assertions."""
 _MIN_LATE = 3
-"""So many late answers are no accident."""
+"""Number of late answers that is not an accident."""
 MAX_REPETITION_S = 10.0
-"""How long one case is repeated alone: 24 repetitions of a slow response would take minutes."""
+"""Maximum time in seconds to repeat one case alone: 24 repetitions of a slow response would take minutes."""
 _MAX_UNANSWERED = 12
 """After this number of cases without a response, the other cases of the clause are not sent."""
 _MAX_UNANSWERED_SEQUENTIAL = 2
 _MAX_BACKOFFS = 10
-"""How often in a run a response 429 or 503 is waited out."""
+"""Maximum number of waits in a run after a response 429 or 503."""
 _DEFAULT_BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 5.0
 _SESSION = re.compile(rb'("sessionId"\s*:\s*")([^"\\]{8,})(")')
-"""The session of a body: a receiver that has seen it may answer 409."""
+"""The session id of a body. It is replaced in repetitions, because receivers may answer 409 to a known one."""
 _UNANSWERED_OUTCOMES = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
 
 
@@ -68,7 +68,7 @@ class _ControlResult(NamedTuple):
 
 @dataclass(slots=True)
 class _ClauseProgress:
-    """What is known of a clause, also while its requests are under way."""
+    """Results of a clause, also while its requests are in flight."""
 
     groups: list[list[CaseResult]] = field(default_factory=list)
     """The results of each group."""
@@ -77,7 +77,7 @@ class _ClauseProgress:
     """Titles of cases that are late, or their control, for no other reason than themselves."""
     rank: Rank = field(default_factory=Rank)
     notes: list[str] = field(default_factory=list)
-    """What a reader of the passed clause should know."""
+    """Notes of a passed clause for the reader."""
 
 
 def _rank(clause: Clause, test: ClauseTest) -> Rank:
@@ -92,15 +92,15 @@ class RequestRunner:
 
     Args:
         transport: sends a request.
-        sleep: pauses.
-        deadline_s: of one attempt.
-        context: what assertions may know.
-        in_flight: how many requests may be under way at once.
+        sleep: coroutine that pauses.
+        deadline_s: deadline of one attempt.
+        context: context of assertions.
+        in_flight: maximum number of requests in flight.
         max_unanswered: after this number of cases without a response the rest of a clause is not sent.
-        backoffs_left: how often a request is sent again after a response 429 or 503.
+        backoffs_left: remaining number of requests that are sent again after a response 429 or 503.
         all_refused: why no case with a control has a result: the receiver accepts no callback of the catalogue.
-        body_timeout_s: how long a response body may take if the assertions need only the head.
-        slots: where requests wait for their turn.
+        body_timeout_s: maximum time in seconds for a response body if the assertions need only the head.
+        slots: limits the requests in flight.
     """
 
     transport: Transport
@@ -210,7 +210,7 @@ class RequestRunner:
         """Send the case of a failure again with no other request in flight, in new sessions.
 
         Returns:
-            How often it was sent, and the last attempt's failure; None if the failure never occurred again.
+            The number of attempts, and the last attempt's failure; None if the failure never occurred again.
         """
         deadline_s, spent_s = self.deadline_s * test.deadline_factor, 0.0
         for number in range(1, times + 1):
@@ -233,11 +233,11 @@ class RequestRunner:
         attempt: Attempt,
         previous: CaseResult | None = None,
     ) -> Iterator[tuple[str, bool]]:
-        """Yield what is wrong with an attempt; ``True`` beside a reason why the attempt is inconclusive.
+        """Yield the failures of an attempt; ``True`` with a reason why the attempt is inconclusive.
 
         Args:
             clause: the clause.
-            test: what it sends.
+            test: its test.
             case: the request.
             attempt: its answer.
             previous: the case before it on the same connection.
@@ -264,9 +264,9 @@ class RequestRunner:
     async def _send_control(
         self, clause: Clause, control: RequestCase | None, *, full_response: bool
     ) -> _ControlResult | None:
-        """Send a control, unless there is none, or others had no response while it waited for its turn.
+        """Send a control, unless there is none, or other requests had no response while it waited for its slot.
 
-        A resolve that is refused is sent again after its firing: its alarm was not known.
+        A rejected resolve is sent again after its firing: its alarm was unknown to the receiver.
         """
         if control is None:
             return None
@@ -309,7 +309,7 @@ class RequestRunner:
 
     @staticmethod
     def _none_accepted(group: CaseGroup, results: Sequence[CaseResult]) -> Exclusion | None:
-        """Return why the cases of a group prove nothing if at least one should be accepted, and none is."""
+        """Return why a group is inconclusive: at least one case should be accepted, and none is."""
         if not group.any_accepted or not results or any(attempt.accepted for _, attempt, _ in results):
             return None
         given_up = next((attempt for _, attempt, _ in results if attempt.outcome is Outcome.CANCELLED), None)
@@ -365,10 +365,10 @@ class RequestRunner:
         await asyncio.gather(*map(send_one, group.cases))
 
     async def _send_bursts(self, clause: Clause, group: CaseGroup, test: ClauseTest, results: list[CaseResult]) -> None:
-        """Send the cases of a group within a short time; once more if nothing but late answers is wrong.
+        """Send the cases of a group within a short time; once more if late answers are the only failures.
 
-        A machine that stands still for a moment makes answers late, too. Whatever else is wrong counts at once. The
-        second burst has other sessions, and begins when the receiver has worked off the first one.
+        A short stall of the machine makes answers late, too. Other failures count at once. The second burst has other
+        sessions, and starts when the receiver has processed the first one.
         """
         await self._send_burst(group.cases, test, results)
         late_count = sum(attempt.outcome is Outcome.TIMED_OUT for _, attempt, _ in results)
@@ -434,7 +434,7 @@ def needs_full_response(clause: Clause) -> bool:
 
 
 def _is_refusal_of_the_unknown(attempt: Attempt) -> bool:
-    """Return whether a receiver may have refused a resolve because it does not know the alarm."""
+    """Return whether a receiver may have rejected a resolve because the alarm is unknown to it."""
     status = attempt.status
     return (
         status is not None

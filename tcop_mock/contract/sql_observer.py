@@ -31,7 +31,7 @@ _MAX_TEXT = 20_000
 _ESCAPE = "\\"
 _OPEN = re.compile(r"\s*(?P<table>[^:]+?)\s*:\s*(?P<condition>.+?)\s*", re.DOTALL)
 _SQLITE_STEPS = 10_000
-"""Instructions of SQLite between two looks at the clock."""
+"""Instructions of SQLite between two checks of the time limit."""
 _READ_ONLY = {
     "sqlite": ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 2000"),
     "postgresql": (
@@ -41,7 +41,7 @@ _READ_ONLY = {
     "mysql": ("SET SESSION TRANSACTION READ ONLY", f"SET SESSION max_execution_time = {int(_DEADLINE_S * 1000)}"),
     "mariadb": ("SET SESSION TRANSACTION READ ONLY", f"SET SESSION max_statement_time = {_DEADLINE_S:g}"),
 }
-"""What makes a session unable to write, and bounds its statements, by the dialect."""
+"""Statements that make a session read-only and limit the time of its statements, by dialect."""
 _LIMITS = {
     "psycopg": ("connect_timeout",),
     "psycopg2": ("connect_timeout",),
@@ -71,13 +71,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenRule:
-    """Which rows of a table are open incidents.
+    """Rule that selects the open incidents from the rows of a table.
 
     Args:
         table: its name, with the schema if it has one.
         condition: SQL after WHERE, as the user wrote it; empty if the rule was detected.
-        column: the column that holds the state; empty: each row that is there is open.
-        value: what it holds in an open row.
+        column: the column of the state; empty: every row is open.
+        value: value of the column in an open row.
     """
 
     table: str
@@ -110,11 +110,10 @@ class OpenRule:
 
 
 def detect_open(fired: Sequence[Row], resolved: Sequence[Row]) -> OpenRule | None:
-    """Return which rows are open, from the rows of an alarm while it fires and after it was resolved.
+    """Return the rule for open rows, from the rows of an alarm while it fires and after it was resolved.
 
-    A column whose value changed holds the state, if both values are short, or one is NULL; a row that is gone was open.
-    Where nothing at all changed, it is a column whose name is that of a state and whose value says that the alarm is
-    open.
+    A column whose value changed holds the state, if both values are short, or one is NULL. A row that is gone was open.
+    If nothing changed, the state is in a column with the name of a state and a value that means open.
     """
     if sorted(fired, key=repr) == sorted(resolved, key=repr):
         return next((rule for row in fired for rule in _named_states(row)), None)
@@ -162,9 +161,9 @@ class SqlObserver:
     """Searches the text and JSON columns of all tables, in a session that cannot write.
 
     Args:
-        url: of the database, in the form of SQLAlchemy; its password is never shown.
+        url: URL of the database, in the form of SQLAlchemy; its password is never shown.
         tables: the tables whose rows are effects; empty: all, or that of ``open_rule``.
-        open_rule: which rows are open; ``None``: :meth:`learn` finds out.
+        open_rule: rule for open rows; ``None``: :meth:`learn` detects it.
     """
 
     url: str = field(repr=False)
@@ -175,7 +174,7 @@ class SqlObserver:
     _engine: sa.Engine = field(init=False, repr=False)
     _searched: list[sa.Table] | None = field(default=None, init=False, repr=False)
     _first_ids: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
-    """Highest whole-number key of each table at the start: rows up to it are none of the run's."""
+    """Highest whole-number key of each table at the start: rows up to it are older than the run."""
     _first_counts: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     """Rows of each other table at the start, counted up to a limit."""
     _shared: CoalescingObserver = field(init=False, repr=False)
@@ -204,7 +203,7 @@ class SqlObserver:
 
     @property
     def shows_all(self) -> bool:
-        """Whether new rows are few enough, or known by their keys, so that nobody has to ask for a token."""
+        """Whether it returns all effects, whatever the token is: new rows are few, or identified by their keys."""
         return self._searched is not None and all(map(self._shows_new, self._searched))
 
     def _shows_new(self, table: sa.Table) -> bool:
@@ -229,7 +228,7 @@ class SqlObserver:
 
     @property
     def has_to_learn(self) -> bool:
-        """Whether it does not know which rows are open."""
+        """Whether the rule for open rows is unknown."""
         return self.open_rule is None
 
     def learn(self, fired: Sequence[Row], resolved: Sequence[Row]) -> None:
@@ -280,7 +279,7 @@ class SqlObserver:
         """Return the tables to search.
 
         Raises:
-            ObserverError: there is none with text, or one is missing.
+            ObserverError: no table has text, or a named one is missing.
         """
         import sqlalchemy as sa  # noqa: PLC0415 - an extra
 
@@ -331,7 +330,7 @@ class SqlObserver:
 
 
 async def _in_thread(work: Callable[[], _T]) -> _T:
-    """Return the result of a call in a thread of its own, for which the end of the process does not wait."""
+    """Return the result of a call in a daemon thread, which does not delay the end of the process."""
     result: Future[_T] = Future()
     result.set_running_or_notify_cancel()
 
@@ -347,7 +346,7 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
 
 @dataclass(frozen=True, slots=True)
 class _AllRows:
-    """Shows all new rows of a database, whatever it is asked for."""
+    """Returns all new rows of a database, whatever the token is."""
 
     database: SqlObserver
 

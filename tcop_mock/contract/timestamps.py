@@ -28,7 +28,7 @@ class TimestampInText(NamedTuple):
     """A time found in a text."""
 
     time: datetime
-    """Naive: in UTC if the offset is known, otherwise as written."""
+    """Without offset: in UTC if the offset is known, otherwise as written."""
     has_offset: bool
 
 

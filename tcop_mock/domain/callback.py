@@ -489,8 +489,8 @@ class Callback:
         """Return the request that TCOP sends: ``client.request(**callback.request(url)._asdict())``.
 
         Args:
-            url: where to; ``USER:PASSWORD@`` leaves the URL and becomes the Authorization header. A path will do for
-                a client with a base URL.
+            url: URL of the receiver, or a path for a client with a base URL. ``USER:PASSWORD@`` becomes the
+                Authorization header.
 
         Raises:
             UsageError: the URL is invalid.

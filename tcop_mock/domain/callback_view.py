@@ -43,7 +43,7 @@ class CallbackView:
     def object_keys(self) -> Mapping[str, Any]:
         """The names and values of the object: its dimensions, or the labels of an alarm of Prometheus.
 
-        Without dimensions, as in alarms of APM and RUM: what ``alarmObjInfo`` has beside the account and the product.
+        Without dimensions, as in alarms of APM and RUM: all other fields of ``alarmObjInfo`` but account and product.
         """
         if "dimensions" in self.object_info:
             return self.dimensions

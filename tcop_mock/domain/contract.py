@@ -23,7 +23,7 @@ class Level(StrEnum):
     MAY = "may"
 
     def includes(self, other: Level) -> bool:
-        """Return whether clauses of ``other`` decide on a run that fails on this level: it is as binding, or more."""
+        """Return whether clauses of level ``other`` gate a run that fails on this level: they bind at least as much."""
         order = tuple(Level)
         return order.index(other) <= order.index(self)
 
@@ -87,11 +87,11 @@ class Prerequisite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MissingPrerequisite:
-    """A precondition that a run does not meet. The command line and pytest each have words for it."""
+    """A precondition that a run does not meet. The command line and pytest each word it in their own terms."""
 
     kind: Prerequisite
     details: tuple[str, ...] = ()
-    """Values that belong into the words, such as a name or a time."""
+    """Values for the message, such as a name or a time."""
 
 
 DOWNSTREAM_PREREQUISITES = frozenset(
@@ -145,7 +145,7 @@ class Invocation:
 
 
 BUILT_IN_PREFIX = "TCM"
-"""Begins the codes of the contract's own clauses."""
+"""Prefix of the codes of built-in clauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Clause:
     builder: Invocation
     assertions: tuple[Invocation, ...]
     parsers: frozenset[Parser] = frozenset()
-    """Whether it also applies to parser targets, where only the acceptance of a body is visible."""
+    """Kinds of parser targets to which it also applies. Only the acceptance of a body is visible there."""
 
     @property
     def id(self) -> str:
@@ -176,7 +176,7 @@ class Clause:
 
     @property
     def is_built_in(self) -> bool:
-        """Whether it is a clause of the contract, not one of the user's own: only those have codes ``TCM...``."""
+        """Whether it is a built-in clause: only these have codes ``TCM...``."""
         return self.code.startswith(BUILT_IN_PREFIX)
 
 
@@ -206,7 +206,7 @@ class RequestCase:
     """One request of a clause test."""
 
     title: str
-    """What is special about the request, worded to follow "a callback": ``with recoverTime 0 while resolved``."""
+    """The tested property of the request, worded to follow "a callback": ``with recoverTime 0 while resolved``."""
     request: OutgoingRequest
     shape_id: str | None = None
     credential_variant: CredentialVariant = CredentialVariant.RIGHT
@@ -215,14 +215,14 @@ class RequestCase:
     also_accept: tuple[str, ...] = ()
     """Statuses (``413``) or classes of statuses (``2xx``) that are acceptable here, whatever the clause expects."""
     is_changed: bool = False
-    """Whether its body is none that the catalogue has: a control with the values that the cases need."""
+    """Whether its body differs from those of the catalogue: a control with the values that the cases need."""
     firing: OutgoingRequest | None = None
-    """For a resolve: the firing of its alarm. It is sent before it to a receiver that refuses unknown resolves."""
+    """For a resolve: the firing of its alarm. A receiver that rejects unknown resolves gets it first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseGroup:
-    """Cases that are judged together.
+    """Cases that are asserted together.
 
     The control is the same request without the tested property. If the receiver rejects it, the cases prove nothing
     about the clause and are skipped. The negative control must be rejected; otherwise the cases are skipped, too.
@@ -241,7 +241,7 @@ class CaseGroup:
 
 
 class SendOrder(StrEnum):
-    """In which order the cases of a group are sent."""
+    """How the cases of a group are ordered in time."""
 
     PARALLEL = "parallel"
     """Concurrently, up to the run's limit."""
@@ -259,11 +259,11 @@ class ClauseTest:
     burst_duration_s: float = 0.0
     """Time in seconds over which a burst is spread evenly."""
     deadline_factor: float = 1.0
-    """Deadline of an attempt in multiples of the profile's (above one only to see whether it ends at all)."""
+    """Deadline of an attempt in multiples of the profile's. Above 1, the test finds out whether the attempt ends."""
     effect_scenarios: tuple[EffectScenario, ...] = ()
     """Scenarios in place of groups, for clauses about effects."""
     is_about_process: bool = False
-    """Whether it looks at the process of the receiver, so that none of its requests alone shows anything."""
+    """Whether it inspects the process of the receiver, so that no single request reproduces a finding."""
     unique_secrets: tuple[str, ...] = field(default=(), repr=False)
     """Generated secrets that were sent to the receiver and must not come back."""
 
@@ -314,18 +314,18 @@ class Step:
     """Fault of the downstream stubs for messages about its alarms: ``refuses``, ``fails-with-200``, ``late``,
     ``rejects`` (for good), ``hangs``."""
     fault_steps: int = 1
-    """For how many steps the fault lasts. One: until the receiver has met it."""
+    """Number of steps that the fault lasts. 1: until the receiver has met it."""
     tokens: frozenset[str] = frozenset()
-    """Strings of the alarms that it is about: a message that mentions one meets the fault, or is the expected one."""
+    """Strings of its alarms. The fault applies to messages that mention one; such messages are expected."""
     pause_s: float = 0.0
     """Pause before it."""
     wait_s: float = 0.0
-    """How long its effects may take; 0: the run's limit."""
+    """Maximum time in seconds until its effects appear; 0: the run's limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContent:
-    """What the callbacks of a scenario hold, for assertions about messages."""
+    """Content of the callbacks of a scenario, for assertions about messages."""
 
     object_names: frozenset[str]
     """String values of the dimensions."""

@@ -1,4 +1,4 @@
-"""What a receiver did with what it was sent, as an observer sees it."""
+"""Effects of a receiver, such as incidents and messages, and the observer that returns them."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One thing that a receiver did: a row that it keeps, a message that it sent."""
+    """One effect of a receiver: a row that it stored or a message that it sent."""
 
     text: str
-    """All that it says, as text; JSON without escapes."""
+    """Its whole content as text; JSON without escapes."""
     location: str = ""
-    """Where it was seen, for observers that look at several places."""
+    """Where the observer found it, for observers of several places."""
     dedup_key: str = ""
-    """Effects of one place with the same key are one to whoever gets them; empty: each is one of its own."""
+    """The recipient merges effects of one place with the same key; empty: this effect is not merged."""
     recipient: str = ""
-    """Whose it is, where a place has several: a chat group, a service. Each is counted by itself."""
+    """Chat group or service that gets it, if a place has several. Each recipient is counted separately."""
     alarm_key: str = ""
     """Effects of one recipient with the same key are about the same alarm, as events with one ``dedup_key``."""
     is_follow_up: bool = False
-    """Whether it ends or acknowledges what an earlier effect with the same ``alarm_key`` began."""
+    """Whether it resolves or acknowledges an earlier effect with the same ``alarm_key``."""
 
     def mentions(self, tokens: Collection[str]) -> bool:
-        """Return whether it names one of these, also where markdown or JSON has put backslashes into it."""
-        return any(map(self.text.__contains__, tokens)) or (
-            "\\" in self.text and any(map(self.text.replace("\\", "").__contains__, tokens))
-        )
+        """Return whether its text contains a token, also if markdown or JSON has escaped that by backslashes."""
+        texts = (self.text, self.text.replace("\\", "")) if "\\" in self.text else (self.text,)
+        return any(token in text for text in texts for token in tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class EffectSnapshot:
-    """All that an observer sees at one moment."""
+    """All effects that an observer returns at one moment."""
 
     effects: tuple[Effect, ...] = ()
     open_incidents: tuple[Effect, ...] | None = None
-    """Incidents that are open; ``None`` where the observer cannot tell."""
+    """Open incidents; ``None`` if the observer does not return them."""
     rejected: tuple[Effect, ...] = ()
-    """What the receiver sent to an end that did not take it; ``key`` is what the end said."""
+    """Messages that the downstream service rejected."""
 
     def filter_by_tokens(self, tokens: Collection[str], cache: MutableMapping[str, bool]) -> EffectSnapshot:
-        """Return what mentions one of these, and what follows up on it: a resolve needs no text of its alarm.
+        """Return the effects that mention a token, and the follow-ups of these: a resolve needs no text of its alarm.
 
         Args:
-            tokens: what is looked for.
-            cache: which texts mention one of them, and which none, as far as has been looked; is added to.
+            tokens: strings to look for.
+            cache: whether each known text mentions one of the tokens; new texts are added.
         """
         for effect in (*self.effects, *(self.open_incidents or ()), *self.rejected):
             if effect.text not in cache:
@@ -60,14 +59,14 @@ class EffectSnapshot:
         )
 
     def filter(self, is_wanted: Callable[[Effect], bool]) -> EffectSnapshot:
-        """Return what a function says yes to."""
+        """Return the effects for which ``is_wanted`` returns true."""
         open_incidents = None if self.open_incidents is None else tuple(filter(is_wanted, self.open_incidents))
         return EffectSnapshot(
             tuple(filter(is_wanted, self.effects)), open_incidents, tuple(filter(is_wanted, self.rejected))
         )
 
     def _alarm_keys(self, is_mentioned: Callable[[Effect], bool]) -> set[tuple[str, str]]:
-        """Return the keys of these alarms, without those that other alarms share."""
+        """Return the keys of the mentioned alarms, without keys that other alarms share."""
         triggers = [
             effect for effect in (*self.effects, *self.rejected) if effect.alarm_key and not effect.is_follow_up
         ]
@@ -75,7 +74,7 @@ class EffectSnapshot:
         return own_keys - {(effect.recipient, effect.alarm_key) for effect in triggers if not is_mentioned(effect)}
 
     def merge(self, other: EffectSnapshot) -> EffectSnapshot:
-        """Return what is in one of two looks at the same moment; what both show is there once."""
+        """Return the union of two snapshots of the same moment; effects that are in both are counted once."""
         open_incidents = (
             None
             if self.open_incidents is None or other.open_incidents is None
@@ -87,29 +86,30 @@ class EffectSnapshot:
 
     @property
     def count(self) -> int:
-        """How many effects there are, where most of them are."""
+        """Number of distinct effects for the recipient that has most of them."""
         return _max_distinct(self.effects)
 
     @property
     def open_count(self) -> int:
-        """How many incidents are open, where most of them are."""
+        """Number of open incidents for the recipient that has most of them."""
         return _max_distinct(self.open_incidents or ())
 
 
 class Observer(Protocol):
-    """Sees what a receiver did.
+    """Returns the effects of a receiver.
 
-    One that shows all that there is, whatever it is asked for, may say so with a true ``shows_all``: it is asked less.
+    An observer that returns all effects, whatever the token is, may have a true attribute ``shows_all``. It is then
+    called less often.
     """
 
     async def observe(self, token: str) -> EffectSnapshot:
-        """Return what there is to be seen now.
+        """Return the effects at this moment.
 
         Args:
-            token: the object that is looked for, for whoever has to ask for it; what is returned may hold more.
+            token: object id, for an observer that has to search by object; the result may hold effects of others, too.
 
         Raises:
-            ObserverError: nothing could be seen, and why.
+            ObserverError: the effects cannot be observed; says why.
         """
         ...
 

@@ -134,9 +134,9 @@ class LoadSummary:
     notes: tuple[str, ...] = ()
     """Limits of the measurement, for example that this machine had no descriptor left."""
     is_held_back: bool = False
-    """Whether attempts began late for a reason of this tool or its machine, so that times count its waits, too."""
+    """Whether attempts started late because of this tool or its machine, so that the times include its waits."""
     is_exhausted: bool = False
-    """Whether attempts were cancelled because this machine had nothing left for another connection."""
+    """Whether attempts were cancelled because this machine could not open another connection."""
     probes: int = 0
     """Callbacks that were sent before the load, and that count nowhere else."""
 

@@ -202,7 +202,7 @@ class Shape:
     retired: str = ""
     """Month from which TCOP has no such policies any more, like ``2022-09``; empty if it has them."""
     unpublished: str = ""
-    """Why it is no published alarm callback of TCOP; empty if it is one. See :func:`without_unpublished`."""
+    """Why it is not a published alarm callback of TCOP; empty if it is. See :func:`without_unpublished`."""
     in_object_info: bool = False
     """Whether the keys of ``dimensions`` stand in ``alarmObjInfo`` itself (APM, RUM)."""
     alert_texts: Mapping[str, str] = field(default_factory=dict)

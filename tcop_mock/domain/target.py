@@ -113,10 +113,10 @@ class Credentials:
         return text
 
     def mask_leaks(self, text: str) -> str:
-        """Return the text with what can only be the password or the token masked.
+        """Return the text without the token and without every string that can only be the password.
 
-        A password that could be a word or a number by chance is one only in ``user:password``, in a URL, in quotes
-        behind the user, or behind a name such as ``password=``. A user alone is no secret.
+        A password that could also be a word or a number is masked only in ``user:password``, in a URL, in quotes
+        after the user, or after a name such as ``password=``. A user alone is not a secret.
         """
         text = self._mask_token(text)
         for password in _longest_first(self.password):
@@ -148,13 +148,13 @@ class Credentials:
 
 
 _MIN_TEXT_CHARS = 6
-"""A secret of this length is masked wherever it stands, also inside a word."""
+"""A secret of this length is masked everywhere, also inside a word."""
 
 _MIN_WORD_CHARS = 4
-"""A secret of this length is masked where it is a whole word; a shorter one only where it stands for a credential."""
+"""A secret of this length is masked as a whole word; a shorter one only in the position of a credential."""
 
 _MIN_LONG_CHARS = 8
-"""A mixture of letters and other characters of this length stands nowhere by chance, also not inside a word."""
+"""A mixture of letters and other characters of this length occurs nowhere by chance, also not inside a word."""
 
 _MIN_UNIFORM_CHARS = 16
 """The same for letters alone, or digits alone."""
@@ -162,7 +162,7 @@ _MIN_UNIFORM_CHARS = 16
 _PASSWORD_NAMES = r"(?i:pass(?:word|wd|phrase)?|pwd|pw|secret)"  # noqa: S105 - names of fields
 
 _FIELD_NAMES = r"(?:pass(?:word|wd|phrase)?|pwd|pw|secret|user(?:[-_ ]?name)?|login|credentials?)"
-"""What stands before a credential in messages."""
+"""Names before a credential in messages."""
 
 
 def _spellings(text: str) -> set[str]:
@@ -173,7 +173,7 @@ def _spellings(text: str) -> set[str]:
 
 
 def _is_like_no_word(password: str) -> bool:
-    """Return whether no word of prose and no number is like a password."""
+    """Return whether a password cannot be a word of prose or a number."""
     is_mixed = any(map(str.isalpha, password)) and not all(map(str.isalpha, password))
     return len(password) >= (_MIN_TEXT_CHARS if is_mixed else _MIN_UNIFORM_CHARS)
 
@@ -199,19 +199,19 @@ _WORD_START = r"(?:(?<![^\W_])|(?<=\\[abfnrtv])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0
 
 
 def _mask_word(text: str, word: str, rest: str = "") -> str:
-    """Mask a text, and the pattern of what follows it, where no letter or digit stands beside them."""
+    """Mask a word and the pattern ``rest`` after it, unless a letter or digit adjoins them."""
     before = _WORD_START if word[:1].isalnum() else ""
     after = r"(?![^\W_])" if rest or word[-1:].isalnum() else ""
     return re.sub(f"{before}{re.escape(word)}{rest}{after}", MASK, text)
 
 
 def _keep(match: re.Match[str]) -> str:
-    """Return what stands before a secret, and the mask."""
+    """Return the text before a secret, and the mask."""
     return f"{next((group for group in match.groups() if group is not None), '')}{MASK}"
 
 
 def is_secret_header(name: str) -> bool:
-    """Tell whether the name of a header says that its value is a credential."""
+    """Return whether the name of a header means that its value is a credential."""
     return _SECRET_HEADER.search(name) is not None
 
 
@@ -359,7 +359,7 @@ def _split_userinfo(text: str) -> tuple[Secret | None, str, str]:
 
 
 def _parse_netloc(redacted: str, netloc: str, *, ends_early: bool) -> tuple[str, int | None]:
-    """Return host and port; ``ends_early`` says that an ``@`` follows, which may have ended a password."""
+    """Return host and port; ``ends_early`` means that an ``@`` follows, so a password may have been cut."""
     match = _NETLOC.fullmatch(netloc)
     if match is None and ends_early:
         raise _target_error(redacted, "/, ? and # in a user or password must be percent-encoded")
@@ -437,7 +437,7 @@ class ConnectionOptions:
     """Host name, port, and the address to connect to."""
 
     def address_of(self, host: str, port: int) -> str:
-        """Return what is resolved for a host: the given address, or the host itself."""
+        """Return the address given for a host and port, or the host itself."""
         return next(
             (address for name, its_port, address in self.addresses if (name, its_port) == (host.lower(), port)), host
         )

@@ -1,4 +1,4 @@
-"""What a run found."""
+"""The result of a run: findings, results of clauses, the verdict, and the events of the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ClauseStatus(StrEnum):
     NOT_RUN = "not-run"
     """It was not run; the reason says why."""
     KNOWN = "known"
-    """It is broken in no way but those that a baseline lists."""
+    """It is broken only in ways that a baseline lists."""
 
 
 INTERRUPTED = "interrupted"
@@ -50,19 +50,19 @@ class ReproducedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """Ways to see a finding again, each runs as it stands."""
+    """Commands that reproduce a finding; each can be run unchanged."""
 
     curl: str
-    """Empty where curl cannot send the request as it was: cut, in segments, or on a connection in use."""
+    """Empty if curl cannot send the request: truncated, in segments, or on a reused connection."""
     cli: str
     replay: str = ""
-    """The request that shows it, sent again by us; empty where requests have to be in flight together."""
+    """A ``replay`` command that sends the request again; empty if several requests have to be in flight together."""
     requests: tuple[ReproducedRequest, ...] = field(default=(), repr=False)
     """The requests of the replay, in order."""
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """All ways there are, one a command line."""
+        """All of the command lines that are not empty."""
         return tuple(filter(None, (self.curl, self.cli, self.replay)))
 
 
@@ -83,23 +83,23 @@ class BaselineEntry:
     """A finding that a baseline lists."""
 
     fingerprint: str
-    """Of clause and cause; the same whatever the seed, the port and the time."""
+    """Hash of clause and cause; independent of the seed, the port and the time."""
     clause: str
-    """By its code."""
+    """Its code."""
     first_seen: date
     cause: str = ""
     title: str = ""
     cases: tuple[str, ...] = ()
-    """Those in which it is known; empty: in all."""
+    """Titles of the cases in which it is known; empty: all cases."""
     expires: date | None = None
     """From this day on it counts again."""
     note: str = ""
-    """Whatever people wrote to it."""
+    """Comment of the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One broken clause, with evidence and a way to see it again."""
+    """One broken clause, with evidence and a way to reproduce it."""
 
     title: str
     detail: str
@@ -110,25 +110,25 @@ class Finding:
     extent: str = ""
     """How many cases show it, and what these have in common."""
     cause: str = ""
-    """What went wrong, in words that know nothing of the cases."""
+    """The failure in words that do not depend on the cases."""
     cases: tuple[str, ...] = ()
-    """Titles of the cases in which it did; empty where chance decides in which it does."""
+    """Titles of the cases that show it; empty if these differ between runs."""
     exchanges: tuple[Exchange, ...] = ()
     """Bounded; the first is the one that is shown."""
     fix_clause: Clause | None = None
-    """The clause whose fix ends it: a late answer is fixed alike wherever it is met; ``None``: the broken one."""
+    """The clause whose fix mends it, because late answers have one fix in all clauses; ``None``: the broken one."""
     fingerprint: str = ""
-    """Set where a baseline was asked."""
+    """Set if the run has a baseline."""
     baseline_entry: BaselineEntry | None = None
-    """What the baseline says of it."""
+    """Its entry in the baseline."""
     is_expired: bool = False
-    """It was known until its day."""
+    """Whether its entry in the baseline has expired."""
     new_cases: tuple[str, ...] = ()
     """Cases in which it was not known."""
 
     @property
     def is_gating(self) -> bool:
-        """Whether it breaks the clause: nobody knows it, or not so, or no longer."""
+        """Whether it breaks the clause: the baseline lacks it, lacks one of its cases, or its entry has expired."""
         return self.baseline_entry is None or self.is_expired or bool(self.new_cases)
 
 
@@ -139,7 +139,7 @@ class ClauseResult:
     clause: Clause
     status: ClauseStatus
     reason: str = ""
-    """Why the clause has this status; empty where the findings say it, or ``missing`` does."""
+    """Why the clause has this status; empty if the findings or ``missing`` give the reason."""
     findings: tuple[Finding, ...] = ()
     duration_s: float = 0.0
     """How long its requests took, in seconds."""
@@ -155,18 +155,18 @@ class ClauseResult:
 
 @dataclass(frozen=True, slots=True)
 class BaselineSummary:
-    """What a baseline says of a whole run."""
+    """Comparison of a whole run with its baseline."""
 
     path: str
     entry_count: int
     """How many findings it lists."""
     stale_entries: tuple[BaselineEntry, ...] = ()
-    """Those that were not found any more, although their clauses have a result."""
+    """Entries that were not found again, although their clauses have a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """When, how long and on what a run ran."""
+    """Start, duration and shapes of a run."""
 
     started_at: datetime
     """With its time zone."""
@@ -174,14 +174,14 @@ class RunInfo:
     """The time on the clock of the run, in seconds."""
     duration_s: float
     deadline_s: float
-    """Of one attempt, by the profile."""
+    """Deadline of one attempt in seconds, from the profile."""
     shapes: tuple[Shape, ...] = field(default=(), repr=False)
     """The catalogue in use, the user's own shapes included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a whole run found."""
+    """The result of a whole run."""
 
     target: str
     """Redacted."""
@@ -190,11 +190,11 @@ class Verdict:
     assumptions: tuple[str, ...]
     results: tuple[ClauseResult, ...]
     run_info: RunInfo | None = None
-    """``None`` where nobody looked at a clock."""
+    """``None`` if no clock was read."""
     baseline: BaselineSummary | None = None
-    """What became of the findings that were known before."""
+    """Comparison with the baseline; ``None`` without one."""
     notes: tuple[str, ...] = ()
-    """What the run found out and did in another way, such as which callback it took for the plain one."""
+    """Decisions of the run, such as the callback that it used as the plain one."""
     fail_on: Level = Level.MUST
     """The least binding level whose clauses decide on :attr:`passed` and :attr:`failed`."""
 

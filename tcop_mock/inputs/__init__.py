@@ -1,1 +1,1 @@
-"""What users bring: JSON bodies, captures, curl commands, HAR files, recordings."""
+"""Readers of users' files: JSON bodies, captures, curl commands, HAR files, recordings."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Of commands: they are read character by character, a megabyte or so in a second."""
+"""Maximum size of commands in bytes: they are read character by character, about a megabyte in a second."""
 CURL_WORD = re.compile(rb"(?<![\w.-])curl(?:\.exe)?[\"']?[ \t\r\n\\^]")
-"""Curl as a word of its own, anywhere in a text."""
+"""The word ``curl`` anywhere in a text."""
 NO_BODY = "has no body: -d, --data, --data-raw, --data-binary or --json gives one"
 _HOST_PROMPT = r"\[?[\w.-]+@[\w.-]+[^\n'\"]*?[$#%>]"
 _PROMPT = re.compile(
@@ -26,7 +26,7 @@ _PROMPT = re.compile(
     r"(?=(?:[^\s'\"]*[/\\])?curl(?:\.exe)?[ \t])",
     re.MULTILINE,
 )
-"""What a terminal shows before a command."""
+"""Prompts of terminals."""
 _POWERSHELL_CONTINUATION = re.compile(r"[ \t]`[ \t]*\n")
 _CAT_IN_QUOTES = re.compile(
     r"""["]\$\(cat[ ]*<<-?[ ]*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[ ]*\n"""
@@ -88,11 +88,11 @@ class CurlRequest(NamedTuple):
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
-    """Nothing where the command sends none."""
+    """``None`` if the command sends no body."""
 
 
 class _Option(NamedTuple):
-    """A flag of curl by its long name, or a word that is none (without a flag)."""
+    """A flag of curl by its long name, or another word (with an empty flag)."""
 
     flag: str
     value: ShellWord

@@ -33,11 +33,11 @@ _OWN_CREATOR = "tcop-mock"
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CALLBACK_KEYS = frozenset({"alarmStatus", "alarmObjInfo", "alarmPolicyInfo", "alarmType"})
 _DOCUMENT_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
-"""What a document raises that looks like one of those here and is none."""
+"""Errors of a document that looks like one of these formats and is damaged."""
 _RECORD_KEYS = frozenset({"received", "method", "path", "headers"})
 _VEGETA_KEYS = frozenset({"method", "url", "header", "body"})
 _OTHER_DOCUMENT_KEYS = ({"event"}, {"deliveries"}, {"shapes"}, {"valid", "problems"}, {"requests", "objectives"})
-"""By which documents of ours are known that hold no requests."""
+"""Keys that identify documents of tcop-mock without requests."""
 
 
 def failed_codes(document: dict[str, Any]) -> frozenset[str]:
@@ -71,7 +71,7 @@ def parse_request(document: dict[str, Any]) -> ReproducedRequest:
 def parse_delivery(
     document: dict[str, Any], method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes
 ) -> ReproducedRequest:
-    """Return a request that is sent as a document says, with its chunks, segments, cut and kind of credentials.
+    """Return a request of a document, with its chunks, segments, truncation and kind of credentials.
 
     Raises:
         LookupError, TypeError, ValueError: the document has another form.
@@ -114,8 +114,8 @@ class _Entry(NamedTuple):
 def read_har(log: dict[str, Any]) -> Iterator[InputItem]:
     """Yield the entries of an archive.
 
-    An archive of tcop-mock is sent as it is. In a browser's, callbacks are POSTs of JSON: entries of another kind, and
-    entries for another address than the callbacks', are skipped.
+    An archive of tcop-mock is sent as it is. In an archive of a browser, callbacks are POSTs of JSON: other entries,
+    and entries for other addresses, are skipped.
 
     Raises:
         UsageError: there are no entries, or none is a callback and they go to several addresses.
@@ -146,7 +146,7 @@ def read_har(log: dict[str, Any]) -> Iterator[InputItem]:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Return a time of a file; one without an offset is UTC, and what is none is nothing."""
+    """Parse a time of a file; without an offset it is UTC. Return ``None`` for any other value."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -236,15 +236,15 @@ def _address(entry: _Entry) -> str:
 
 
 def read_document(raw: bytes, parsed: ParsedBody, location: str) -> Iterator[InputItem]:
-    """Yield the requests of a JSON document; one that is none of those known here is a body itself.
+    """Yield the requests of a JSON document. A document of an unknown format is a body itself.
 
     Args:
-        raw: of the document.
-        parsed: the same, read.
-        location: ``line 3``; empty where the document is all there is.
+        raw: bytes of the document.
+        parsed: its JSON value.
+        location: ``line 3``; empty if the file is one document.
 
     Raises:
-        UsageError: it looks like a recording, a report or an archive, and is damaged.
+        UsageError: the document looks like a recording, a report or an archive, and is damaged.
     """
     try:
         yield from _unpack(raw, parsed, location)
@@ -277,7 +277,7 @@ def _unpack(raw: bytes, parsed: ParsedBody, location: str) -> Iterator[InputItem
 
 
 def _require_body(tree: dict[str, Any]) -> None:
-    """Raise for documents that are known to be no bodies."""
+    """Raise an error for documents of known formats that contain no bodies."""
     if tree.get("version") == 1 and any(keys <= tree.keys() for keys in _OTHER_DOCUMENT_KEYS):
         raise UsageError(
             "this is a document of tcop-mock that holds no requests: give a recording or a report of check"
@@ -288,7 +288,7 @@ def _require_body(tree: dict[str, Any]) -> None:
 
 
 def _bodies(items: list[Any], parsed: ParsedBody, location: str, key: str) -> Iterator[InputRequest]:
-    """Yield the bodies of a list: its items, or what they have under a key."""
+    """Yield the bodies of a list: its items, or the values of one key of the items."""
     for index, item in enumerate(items):
         body = item[key] if key else item
         prefix = f"callbacks.{index}.{key}." if key else f"{index}."

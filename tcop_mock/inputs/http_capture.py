@@ -21,10 +21,10 @@ MESSAGE_START = re.compile(rb"(?:[A-Z]{1,20} \S+ HTTP/[0-9.]+|HTTP/[0-9.]+ [0-9]
 REQUEST_FILE = re.compile(
     rb"(?:^###[^\n]*\n|^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?://|/|\{\{)\S*[ \t]*\r?$)", re.MULTILINE
 )
-"""What only ``.http`` files of editors have: separators, and request lines without a version."""
+"""Marks of ``.http`` files of editors: separators, and request lines without a version."""
 GOREPLAY_START = re.compile(rb"[123] [0-9A-Za-z]+ [0-9]+(?: [0-9]+)?\r?\n")
 CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:", re.MULTILINE | re.IGNORECASE)
-"""What captures have, and files of editors do not."""
+"""Marks of captures, which files of editors lack."""
 _GOREPLAY_SEPARATOR = "\n🐵🙈🙉\n".encode()
 _GOREPLAY_TIME = re.compile(rb"1 \S+ ([0-9]{10})")
 _LATER_START = re.compile(b"^" + MESSAGE_START.pattern, re.MULTILINE)
@@ -42,7 +42,7 @@ _REQUEST_LINE = re.compile(rb"(?:([A-Z]{1,20})[ \t]+)?(\S+)(?:[ \t]+HTTP/[0-9.]+
 _FILE_COMMENT = re.compile(rb"(?:[ \t]*(?:#|//|@)[^\n]*|[ \t\r]*)(?:\n|\Z)")
 _FILE_HANDLER = re.compile(rb"^(?:> |>>|<> )[^\n]*(?:\n.*)?\Z", re.MULTILINE | re.DOTALL)
 _FILE_QUERY = re.compile(rb"(?:[ \t]+[?&][^\n]*\n)*")
-"""A query that goes on behind the request line."""
+"""A query that continues after the request line."""
 _FILE_BODY = re.compile(rb"<@?[ \t]+\S")
 _VARIABLE = re.compile(rb"\{\{[^{}\n]{1,100}\}\}")
 
@@ -50,7 +50,7 @@ _VARIABLE = re.compile(rb"\{\{[^{}\n]{1,100}\}\}")
 class _Body(NamedTuple):
     raw: bytes
     end: int
-    """Where it ends in the capture."""
+    """Its end in the capture."""
     problem: str = ""
 
 
@@ -143,7 +143,7 @@ def read_request_file(raw: bytes) -> Iterator[InputItem]:
 
 
 def _read_head(raw: bytes, position: int) -> _Head:
-    """Read header fields, folded ones too, up to the blank line, or to what is no header."""
+    """Read header fields, folded ones too, up to the blank line or the first line that is not a header."""
     headers = []
     while header := _HEADER.match(raw, position):
         value = _FOLD.sub(" ", header[2].decode("latin-1")).strip()

@@ -122,7 +122,7 @@ FORMATS = (
 
 
 def find_foreign(raw: bytes) -> tuple[ForeignFormat, int] | None:
-    """Return the format that a text has and is not read, and the line that shows it."""
+    """Return the unsupported format of a text, and the number of the line that shows it."""
     for known in FORMATS:
         if match := known.pattern.search(raw):
             return known, raw.count(b"\n", 0, match.start()) + 1
@@ -134,19 +134,19 @@ class _InputLine(NamedTuple):
 
     number: int
     text: bytes
-    """Of one that is too long, what is longer than the limit by one."""
+    """Bytes of the line; of a line over the limit, its beginning, one byte longer than the limit."""
 
 
 def read_inputs(stream: BinaryIO, source: str) -> Iterator[InputItem]:
     """Yield the requests and bodies of a file, in their order; an empty file has one body, which is empty.
 
     Args:
-        stream: to read from: JSON (a document, or several one behind the other, or one a line), recordings, reports,
+        stream: the file: JSON (one document, several in a row, or one per line), recordings, reports,
             HAR files, captured HTTP/1 requests, ``.http`` files, curl commands.
         source: name of the file, for messages.
 
     Raises:
-        UsageError: the file has a format that is not read, is damaged, or holds nothing.
+        UsageError: the file has an unsupported format, is damaged, or has no requests.
     """
     try:
         yield from _read(stream)
@@ -220,7 +220,7 @@ def _read_lines(stream: BinaryIO) -> Iterator[_InputLine]:
 
 
 def _skip_line(stream: BinaryIO, start: bytes) -> bool:
-    """Read to the end of a line, and tell whether it ends within the limit."""
+    """Read to the end of a line, and return whether it ends within the limit."""
     chunks = (stream.readline(_MAX_PREFACE_BYTES) for _ in range(0, MAX_BYTES, _MAX_PREFACE_BYTES))
     return any(chunk[-1:] in (b"", b"\n") for chunk in itertools.chain([start], chunks))
 
@@ -275,7 +275,7 @@ def _read_line(line: _InputLine, parsed: ParsedBody) -> Iterator[InputItem]:
 
 
 def _is_body_per_line(first: bytes, second: bytes) -> bool:
-    """Tell whether a broken line and the next one are a body each, and not parts of one document."""
+    """Return whether a broken line and the next one are separate bodies, not parts of one document."""
     if len(first) > MAX_BYTES:
         return True
     return first.startswith(b"{") and second.startswith(b"{") and parse_body(second).is_json

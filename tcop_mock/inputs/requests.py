@@ -1,4 +1,4 @@
-"""A request or a body that a user's file holds, what is kept of it, and how it is changed before it is sent again."""
+"""A request or a body of a user's file, and its changes before it is sent again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CONNECTION_HEADERS = frozenset(
         "proxy-connection",
     }
 )
-"""Headers of the connection, which are the new one's own."""
+"""Headers of the connection, which the new connection sets itself."""
 _PLAIN_ENCODINGS = frozenset({"", "identity"})
 _ZLIB_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -57,7 +57,7 @@ _FIRST_YEAR = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRequest:
-    """One request, or one body that stands alone."""
+    """One request, or one body without a request."""
 
     location: str
     """``line 3``, ``item 2``, ``request 1``, ``entry 4``, ``command 1``; empty where the body is all there is."""
@@ -68,11 +68,11 @@ class InputRequest:
     method: str = "POST"
     url: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    """Without those of the connection and without secrets."""
+    """Headers, without those of the connection and without secrets."""
     secret_headers: tuple[str, ...] = ()
     """Names of the headers that were left out because they hold secrets."""
     received_at: datetime | None = None
-    """When it was received, where the file has that."""
+    """Time of its receipt, if the file has it."""
     problem: str = ""
     """Why it cannot be sent as it was; empty where it can."""
     reproduced: ReproducedRequest | None = None
@@ -81,10 +81,10 @@ class InputRequest:
     """Whether it is an item of a JSON list, which TCOP never posts."""
 
     def to_outgoing(self, credentials: Credentials | None) -> OutgoingRequest:
-        """Return the request as it goes out, with credentials for its new target.
+        """Return the request to send, with credentials for its new target.
 
         Raises:
-            UsageError: no request can have this method or such a header.
+            UsageError: the method or a header is not valid in HTTP.
         """
         if self.reproduced:
             return replace(self.reproduced.request, credentials=credentials)
@@ -93,7 +93,7 @@ class InputRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedInput:
-    """A part of a file that is no request to a receiver of callbacks."""
+    """A part of a file that is not a request to a receiver of callbacks."""
 
     location: str
     reason: str
@@ -122,17 +122,17 @@ def build_request(  # noqa: PLR0913 - each is a part of a request
     is_capture: bool = False,
     is_recording: bool = False,
 ) -> InputRequest:
-    """Return a request without what belongs to its old connection, and without secrets.
+    """Return a request without headers of its old connection and without secrets.
 
     Args:
-        location: where it is in the file.
-        body: as it was captured; compressed where ``Content-Encoding`` says so and nothing has decompressed it.
-        method: of the request.
+        location: its place in the file, for messages.
+        body: the captured body; compressed if it has a ``Content-Encoding`` and nothing has decompressed it.
+        method: method of the request.
         url: address or request target.
-        headers: all that the file has.
-        received_at: when it was received.
-        problem: why it is not whole.
-        is_capture: whether the headers are those of the wire, so that a missing one means something.
+        headers: all headers in the file.
+        received_at: time of its receipt.
+        problem: why it is incomplete.
+        is_capture: whether all headers of the request are there, so that a missing one was not sent.
         is_recording: whether tcop-mock wrote it, so that a form may be sent again.
     """
     pairs = [(name, value) for name, value in headers if _HTTP_TOKEN.fullmatch(name)]
@@ -182,7 +182,7 @@ def _is_form(content_type: str, body: bytes) -> bool:
 
 
 def _decode_content(body: bytes, encoding: str) -> tuple[bytes, str, bool]:
-    """Return a body without its content encoding, what there is to say of it, and whether it was plain already."""
+    """Return a body without its content encoding, the problem with it, and whether it was plain already."""
     if encoding in _PLAIN_ENCODINGS:
         return body, "", False
     note = f"has the Content-Encoding {encoding}, which callbacks do not have"

@@ -49,7 +49,7 @@ class ShellWord(NamedTuple):
 
     text: str
     unknown: str = ""
-    """What of it has no value here: ``$BODY``, ``$(date)``."""
+    """Parts of it without a known value: ``$BODY``, ``$(date)``."""
 
 
 @dataclass(slots=True)
@@ -59,9 +59,9 @@ class ShellCommand:
     line: int
     words: list[ShellWord] = field(default_factory=list)
     stdin: ShellWord | None = None
-    """Text that it reads, where the shell lines hold it; without the line break at its end."""
+    """Its input, if the shell lines contain it; without the line break at its end."""
     stdin_source: str = ""
-    """Where its input comes from, where that is not in the shell lines."""
+    """Source of its input that is not in the shell lines; empty if the lines contain it."""
 
 
 def parse_shell(text: str) -> list[ShellCommand]:
@@ -117,7 +117,7 @@ def parse_cmd(text: str) -> list[ShellCommand]:  # noqa: C901 - one pass over th
 
 
 def unescape(text: str) -> str:
-    r"""Return a text with the escapes of ``$'...'`` resolved; bytes that are no UTF-8 become surrogates."""
+    r"""Return a text with the escapes of ``$'...'`` resolved; bytes that are not UTF-8 become surrogates."""
     resolved = _ESCAPE.sub(_unescape_match, text)
     return resolved.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
@@ -318,7 +318,7 @@ class _PosixReader:
 
 
 def _pipe(command: ShellCommand, following: ShellCommand) -> None:
-    """Give a command the output of the one before it, where that only prints what it is given."""
+    """Set the input of a command to the output of the previous one, if that only prints its arguments or input."""
     name, *arguments = [word.text for word in command.words] or [""]
     following.stdin_source = name
     if name == "cat" and not arguments:
@@ -340,7 +340,7 @@ def _echoed(arguments: list[str]) -> str:
 def _formatted(arguments: list[str]) -> str | None:
     """Return what ``printf`` prints, or nothing where its format has more than ``%s``."""
     template, *values = arguments or [""]
-    pieces = re.split("%([sb%])", template)  # an escaped percent sign, as \045, is none of the format
+    pieces = re.split("%([sb%])", template)  # an escaped percent sign, as \045, is not part of the format
     if any("%" in piece for piece in pieces[::2]) or pieces[1::2].count("%") + len(values) < len(pieces[1::2]):
         return None
     remaining = iter(values)

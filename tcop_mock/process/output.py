@@ -30,17 +30,17 @@ class NewLines(NamedTuple):
 
 @dataclass(slots=True)
 class OutputBuffer:
-    """The lines that a process printed; the oldest go when there are too many.
+    """The lines that a process printed; if there are too many, the oldest are dropped.
 
     Args:
-        max_chars: how much is kept.
-        watch: is called with all bytes as they come, also with those that are not kept.
+        max_chars: maximum number of characters to keep.
+        watch: called with all bytes as they arrive, also those that are not kept.
     """
 
     max_chars: int = _MAX_CHARS
     watch: Callable[[bytes], object] | None = None
     dropped_lines: int = 0
-    """How many lines are no longer here."""
+    """Number of dropped lines."""
     _lines: deque[str] = field(default_factory=deque)
     _chars: int = 0
     _partial: bytes = b""

@@ -37,7 +37,7 @@ _GRACE_S = 5.0
 _POLL_S = 0.02
 _CONNECT_S = 1.0
 _CLOSED_S = 2.0
-"""How long a process that listens no more may take to end."""
+"""Seconds that a process may take to end after it has stopped listening."""
 _JOIN_S = 1.0
 _MAX_LAST_LINE_CHARS = 200
 _WATCHDOG = """
@@ -108,15 +108,15 @@ def connects(host: str, port: int) -> bool:
 
 @dataclass(slots=True, eq=False)
 class ReceiverProcess:
-    """One receiver, in a process group of its own, which also a crash of ours ends.
+    """One receiver in its own process group, which ends even if tcop-mock crashes.
 
     Args:
-        command: starts it.
-        host: where it is to listen, a name or address of this machine.
-        port: the same; it gets it in ``{port}`` and in the variable ``PORT``.
+        command: command that starts it.
+        host: name or address of this machine at which it should listen.
+        port: port at which it should listen; passed in ``{port}`` and in the variable ``PORT``.
         variables: further variables of its environment.
-        ready_s: how long it may take to listen.
-        grace_s: how long it may take to end after SIGTERM.
+        ready_s: maximum time in seconds until it listens.
+        grace_s: maximum time in seconds until it ends after SIGTERM.
     """
 
     command: ReceiverCommand
@@ -141,7 +141,7 @@ class ReceiverProcess:
 
     @property
     def end(self) -> str:
-        """How the process ended, in words; empty while it runs."""
+        """Exit code or signal that ended the process, in words; empty while it runs."""
         code = self._process.poll() if self._process else None
         if code is None:
             return ""
@@ -157,7 +157,7 @@ class ReceiverProcess:
 
     @property
     def pids(self) -> list[int]:
-        """Ids of the process and of all that it started; only its own where the system does not tell."""
+        """Ids of the process and of all processes that it started; only its own on systems without proc(5)."""
         own = [self._process.pid] if self._process and self._process.poll() is None else []
         return list(dict.fromkeys([*own, *processes_with(_MARK_VARIABLE, self._mark)]))
 
@@ -191,7 +191,7 @@ class ReceiverProcess:
         """End the receiver with SIGTERM, as a deployment does.
 
         Returns:
-            How long it took, in seconds; ``None`` if it still ran after ``limit_s`` and was killed.
+            The time in seconds; ``None`` if it still ran after ``limit_s`` and was killed.
         """
         process, started_s = self._process, time.monotonic()
         if process is not None and process.poll() is None:
@@ -204,7 +204,7 @@ class ReceiverProcess:
         return took_s if is_ended else None
 
     def size(self) -> ProcessSize | None:
-        """Return the size of the process and of all that it started; ``None`` where the system does not tell."""
+        """Return the resource use of the process and of all processes that it started; ``None`` without proc(5)."""
         return size_of(self.pids)
 
     def stop(self) -> None:
@@ -320,7 +320,7 @@ def _read_in_thread(output: OutputBuffer, stream: IO[bytes]) -> threading.Thread
 
 
 def _start_watchdog(group: int) -> subprocess.Popen[bytes]:
-    """Start a process that kills a process group when we are gone without having ended it, as after SIGKILL.
+    """Start a process that kills a process group if tcop-mock ends without having done so, as after SIGKILL.
 
     It is in a session of its own, so a signal to our process group does not end it.
 

@@ -1,4 +1,4 @@
-"""Facts about processes that Linux shows (proc(5)); other systems show none here."""
+"""Resource use of processes on Linux (proc(5)); other systems return nothing here."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _PROC = Path("/proc")
 _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
 _INODE_COLUMN = 9
 _USER_TIME_COLUMN = 11
-"""Of ``/proc/PID/stat``, behind the name of the program; the time in the kernel follows."""
+"""Index of the user time in ``/proc/PID/stat``, after the name of the program; the system time follows."""
 _RESERVING_RUNTIMES = ("libjvm.so", "libcoreclr.so")
 """Libraries of runtimes that take memory for garbage as long as there is some: of Java and of .NET."""
 
 
 class ProcessSize(NamedTuple):
-    """What some processes have and did, in all."""
+    """Total resource use of some processes."""
 
     memory_bytes: int
     """Resident memory that belongs to no file."""
     open_files: int
     cpu_s: float
-    """How long they have computed since they started."""
+    """CPU time in seconds since they started."""
     reserves_memory: bool = False
-    """Whether the memory is that of a runtime which collects its garbage late, and says little of what is kept."""
+    """Whether a runtime with late garbage collection holds the memory, so that its size is no sign of a leak."""
 
 
 def size_of(pids: Iterable[int], proc: Path = _PROC) -> ProcessSize | None:
-    """Return the size of some processes; ``None`` where the system does not tell."""
+    """Return the resource use of some processes; ``None`` without proc(5)."""
     sizes = [size for pid in pids if (size := _size(proc / str(pid)))]
     if not sizes:
         return None

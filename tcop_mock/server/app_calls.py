@@ -41,13 +41,13 @@ _STREAM_TYPES = {0, socket.SOCK_STREAM}
 
 
 class CaughtConnections:
-    """Which connections of this process lead to the proxy: those to HTTP's ports, to caught hosts, and to proxies.
+    """Routes connections of this process to the proxy: those to ports of HTTP, to caught hosts, and to other proxies.
 
     Args:
-        port: of the proxy, at 127.0.0.1.
-        hosts: which hosts are caught, whatever the port.
-        exempt: hosts that are left alone.
-        environ: the variables that name other proxies, which clients may have read already.
+        port: port of the proxy at 127.0.0.1.
+        hosts: the caught hosts, on any port.
+        exempt: hosts whose connections are not routed.
+        environ: variables that name other proxies, which clients may have read already.
     """
 
     _are_any_caught = False
@@ -80,7 +80,7 @@ class CaughtConnections:
                 (ssl.SSLContext, "wrap_bio", self._wrap_bio()),
             ):
                 stack.enter_context(_replaced(owner, name, replacement))
-            stack.callback(self._set_active, is_active=False)  # first: whoever kept a replacement gets the original
+            stack.callback(self._set_active, is_active=False)  # first: kept replacements call the original
             self._set_active(is_active=True)
             yield
 
@@ -218,9 +218,9 @@ class AppCalls:
     """Catches the calls of this process inside a ``with`` block.
 
     Args:
-        hosts: which hosts are caught; the default: those that are known.
+        hosts: the caught hosts; by default those of the known services.
         recorder: records the messages to these hosts.
-        exempt: hosts that are left alone.
+        exempt: hosts whose connections are not routed.
     """
 
     def __init__(
@@ -262,7 +262,7 @@ class AppCalls:
 
 @contextmanager
 def _serving(proxy: CatchingProxy) -> Iterator[int]:
-    """Run a proxy in a thread of its own, because the app may call while it blocks ours; give its port."""
+    """Run a proxy in a separate thread, because the app may call it while it blocks ours; yield its port."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, int]] = Future()
 
     async def serve() -> None:

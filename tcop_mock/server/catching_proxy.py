@@ -1,8 +1,8 @@
-"""A proxy on loopback that passes nothing on: it answers the calls of a receiver to hosts that are caught.
+"""A proxy on loopback that forwards nothing: it answers the calls of a receiver to caught hosts.
 
-It takes requests as a proxy gets them (an absolute URL, or CONNECT), and as the host itself would (TLS with the name of
-the host, or its ``Host`` header), for clients that are led here without knowing of a proxy. A receiver in a process of
-its own finds the proxy by its environment, with files for the certificates.
+It accepts requests as a proxy gets them (an absolute URL, or CONNECT). It also accepts them as the host itself would
+(TLS with the name of the host, or its ``Host`` header), for clients whose connections are routed here. A receiver in
+its own process finds the proxy by its environment, with files for the certificates.
 """
 
 from __future__ import annotations
@@ -104,13 +104,13 @@ except ImportError:
 
 
 class TlsStream:
-    """Reads and writes through TLS, in place of the streams of a connection.
+    """Reads and writes through TLS on the streams of a connection.
 
     Args:
-        reader: what the client sends, encrypted.
-        writer: what it gets, encrypted.
+        reader: encrypted bytes from the client.
+        writer: encrypted bytes to the client.
         context: certificate and settings of the server.
-        received: what has been read of the connection already.
+        received: bytes that have been read from the connection already.
     """
 
     def __init__(self, reader: ByteReader, writer: ByteWriter, context: ssl.SSLContext, received: bytes = b"") -> None:
@@ -145,7 +145,7 @@ class TlsStream:
         await self._writer.drain()
 
     def get_extra_info(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401 - asyncio's signature
-        """Return what is known of the connection."""
+        """Return a property of the connection."""
         return self._writer.get_extra_info(name, default)
 
     async def _until_done(self, step: Callable[[], _T]) -> _T:
@@ -155,7 +155,7 @@ class TlsStream:
             except ssl.SSLWantReadError:
                 await self._flush()
             except ssl.SSLError:
-                await self._flush()  # the alert says why
+                await self._flush()  # the TLS alert gives the reason
                 raise
             else:
                 await self._flush()
@@ -185,11 +185,11 @@ class CallLog:
     trusted: Counter[str] = field(default_factory=Counter)
     """Hosts to which a TLS handshake was completed."""
     encrypted: Counter[str] = field(default_factory=Counter)
-    """Caught hosts that were called with TLS while there is no authority to answer with a certificate."""
+    """Caught hosts that were called with TLS without an authority for their certificates."""
     nameless: Counter[str] = field(default_factory=Counter)
     """Caught hosts that were called with TLS and whose name no certificate can hold."""
     connections: int = 0
-    """Connections to the proxy, whatever came of them."""
+    """Number of connections to the proxy, failed ones included."""
 
     @property
     def is_any_taken(self) -> bool:

@@ -1,4 +1,4 @@
-"""Hosts whose calls are caught: which stub answers for which, and how a request to a host becomes one to its stub.
+"""Caught hosts: the stub of each host, and the conversion of a request to a host into one to its stub.
 
 Sources of hosts and paths: WeCom's pages on group robots (91770), access tokens (91039) and application messages
 (90236); DingTalk's pages on custom robots and access tokens; Feishu's and Lark's pages on custom bots, tenant access
@@ -43,7 +43,7 @@ KNOWN_HOSTS: Mapping[str, str] = {
     "*.logic.azure.com": "teams",
     "*.environment.api.powerplatform.com": "teams",
 }
-"""Service by host; ``*.`` stands for any name below a domain."""
+"""Service by host; ``*.`` matches any name below a domain."""
 _TOKEN_S = 7200
 _TOKEN_REPLIES: Mapping[tuple[str, str], dict[str, Any]] = {
     ("wecom", "/cgi-bin/gettoken"): {
@@ -60,7 +60,7 @@ _TOKEN_REPLIES: Mapping[tuple[str, str], dict[str, Any]] = {
         "expire": _TOKEN_S,
     },
 }
-"""Answers to requests for access tokens, which are no messages."""
+"""Answers to requests for access tokens, which are not messages."""
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -76,7 +76,7 @@ class CaughtHosts:
 
         Args:
             texts: the hosts.
-            flag: where they come from, for messages.
+            flag: the flag that names them, for messages.
 
         Raises:
             UsageError: the text has another form, or there is no such service.

@@ -1,4 +1,4 @@
-"""Certificates of one run: an authority, and a server certificate for each host that is asked for.
+"""Certificates of one run: an authority, and a server certificate for each requested host.
 
 The extra ``run`` installs trustme, which makes them. Private keys stay in memory, except that Python loads them through
 a temporary file that only its owner can read.
@@ -25,12 +25,12 @@ class CertificateAuthority:
     """Issues certificates that only clients with the files of :meth:`write_files` trust."""
 
     _authority: trustme.CA | None = None
-    """Made when it is first needed: the import alone takes half a second, and many apps call nobody."""
+    """Created when it is first needed: the import takes half a second, and many apps make no calls."""
     _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
 
     @classmethod
     def create(cls) -> CertificateAuthority | None:
-        """Return a new authority, or ``None`` where trustme is not installed."""
+        """Return a new authority, or ``None`` if trustme is not installed."""
         return None if find_spec("trustme") is None else cls()
 
     def server_context(self, host: str) -> ssl.SSLContext:

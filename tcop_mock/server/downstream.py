@@ -30,7 +30,7 @@ class ReceivedMessage:
     text: str
     """The body without JSON escapes."""
     document: Any
-    """The body as JSON, or the fields of a form; ``None`` if it is neither."""
+    """The body as JSON, or the fields of a form; ``None`` for any other body."""
     is_accepted: bool
     """Whether the stub accepted it."""
     note: str
@@ -38,7 +38,7 @@ class ReceivedMessage:
     recipient: str = ""
     """Recipient within the service, such as a chat group."""
     is_setup_error: bool = False
-    """Whether it was rejected for its address, its rate or a size that only tests cause, not for what it says."""
+    """Whether it was rejected for its address, its rate or a size that only tests cause, not for its content."""
 
     effect: Effect = field(init=False, repr=False, compare=False)
     """Effect for an observer. PagerDuty shows events with the same key and action only once."""
@@ -108,7 +108,7 @@ class DownstreamRecorder:
 
     @property
     def shows_all(self) -> bool:
-        """True: it shows all effects without being asked for each object."""
+        """True: it returns all effects, whatever the token is."""
         return True
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
@@ -126,7 +126,7 @@ class DownstreamRecorder:
         return "; ".join(dict.fromkeys(refusals))
 
     def refusals_by(self, service: str) -> list[ReceivedMessage]:
-        """Return the messages that a service rejected for what they say."""
+        """Return the messages that a service rejected for their content."""
         return [
             message
             for message in self.messages
@@ -190,7 +190,7 @@ async def fail_with_200(service: str, _usual_reply: Callable[[], Reply]) -> Repl
 
 
 async def reject_content(service: str, _usual_reply: Callable[[], Reply]) -> Reply:
-    """Reject a message for what it says: no repetition of it is ever accepted."""
+    """Reject a message for its content: its retries are rejected, too."""
     if service == "feishu":
         return _json_reply({"code": 9499, "msg": "Bad Request", "data": {}})
     if service == "dingtalk":
@@ -249,7 +249,7 @@ def _track_open_event(message: ReceivedMessage, open_events: dict[tuple[str, str
 
 
 def _readable_text(path: str, body: bytes, document: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return what a message says: its body, or the query of a request without one."""
+    """Return the text of a message: its body, or the query of a request without one."""
     if not body:
         query = dict(parse_qsl(urlsplit(path).query))
         return _to_text(query) if query else ""

@@ -75,7 +75,7 @@ class Fault:
     """Seconds, a status, bytes or a location, depending on the name."""
     trigger: FaultTrigger = FaultTrigger()
     text: str = ""
-    """As written, without WHEN."""
+    """The text of the fault without WHEN."""
 
 
 class FaultPlan:
@@ -386,7 +386,7 @@ class FaultyHttpServer(HttpServer):
         self._usual_heads = self.request_heads
 
     def set_plan(self, plan: FaultPlan) -> None:
-        """Replace the faults; the numbers of requests and the time begin anew."""
+        """Replace the faults; the numbers of requests and the time restart."""
         self._plan = plan
         self._request_count, self._started_s = 0, self._clock()
         self.request_heads = self._usual_heads if plan.is_empty else RequestHeads(0, 0)  # the h11 loop injects faults

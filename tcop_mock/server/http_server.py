@@ -51,7 +51,7 @@ class ByteReader(Protocol):
     """One direction of a connection, as ``asyncio.StreamReader`` has it."""
 
     async def read(self, n: int = -1, /) -> bytes:
-        """Return up to so many bytes; none at the end."""
+        """Return up to ``n`` bytes; none at the end."""
         ...
 
 
@@ -67,7 +67,7 @@ class ByteWriter(Protocol):
         ...
 
     def get_extra_info(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401 - asyncio's signature
-        """Return what is known of the connection, such as its ``socket``."""
+        """Return a property of the connection, such as its ``socket``."""
         ...
 
 
@@ -122,7 +122,7 @@ class HttpServer:
         """Start listening.
 
         Raises:
-            UsageError: cannot listen on the address; says which and why.
+            UsageError: cannot listen on the address; names the address and the reason.
         """
         try:
             self._server = await self._listen()
@@ -246,7 +246,7 @@ class HttpServer:
 
     @property
     def connection_count(self) -> int:
-        """How many connections are open."""
+        """Number of open connections."""
         return len(self._plain_connections) + len(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -284,9 +284,9 @@ class HttpServer:
         """Serve the requests of one connection.
 
         Args:
-            reader: what the client sends.
-            writer: what it gets.
-            received: what it has sent already.
+            reader: bytes from the client.
+            writer: bytes to the client.
+            received: bytes that have been read already.
         """
         http = self._parser(received)
         while await self._serve_request(http, reader, writer):
@@ -398,7 +398,7 @@ class HttpServer:
 
         Args:
             request: the request.
-            result: what the handler returned, if it was called already.
+            result: result of the handler, if it was called already.
         """
         try:
             result = self._handler(request) if result is None else result

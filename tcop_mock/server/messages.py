@@ -1,4 +1,4 @@
-"""What a handler gets and returns: a request and its reply."""
+"""Argument and result of a handler: a request and its reply."""
 
 from __future__ import annotations
 

@@ -87,14 +87,14 @@ class RequestHeads(dict[bytes, RequestHead | None]):
 
 
 class HandedOver(NamedTuple):
-    """What a plain connection leaves to the h11 loop."""
+    """State that a plain connection hands over to the h11 loop."""
 
     received: bytes = b""
-    """What the client has sent and was not answered."""
+    """Bytes from the client that have no reply yet."""
     timeout_s: float | None = None
-    """How long the client may take for the rest of its request, if not as long as usual."""
+    """Seconds that the client has left for the rest of its request; ``None``: the usual limit."""
     result: Reply | Awaitable[Reply] | None = None
-    """What the handler returned for the first of these requests, if it was called."""
+    """Result of the handler for the first of these requests, if it was called."""
     is_ended: bool = False
     """Whether the client has ended its side of the connection."""
 
@@ -115,7 +115,7 @@ class PlainServer(Protocol):
     """A view of the buffer."""
     request_heads: RequestHeads
     timeout_s: float
-    """How long a client may take for its next request."""
+    """Seconds that a client may take for its next request."""
 
     def connected(self, connection: PlainConnection) -> bool:
         """Handle a new connection; return whether it may read."""
@@ -226,7 +226,7 @@ class PlainConnection(asyncio.BufferedProtocol):
         self._idle_since_s = self._loop.time()
 
     def _expire(self) -> None:
-        """Leave a client that is too slow to the h11 loop, which knows what to tell it."""
+        """Hand over a client that is too slow to the h11 loop, which answers it."""
         left_s = self._idle_since_s + self._server.timeout_s - self._loop.time()
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._expire)

@@ -35,12 +35,12 @@ _TEAMS_CONTENT = ("text", "summary", "attachments", "sections", "body")
 
 
 class ChatAnswer(NamedTuple):
-    """What a chat answers."""
+    """Answer of a chat service."""
 
     status: int
     body: str
     note: str
-    """What is wrong with the message; empty if the chat shows it."""
+    """Problem with the message; empty if the chat shows it."""
     is_json: bool = True
 
 
@@ -119,9 +119,9 @@ class StubResponse(NamedTuple):
     is_accepted: bool = True
     """Whether the real service would show the message."""
     is_setup_error: bool = False
-    """Whether it is rejected for its address, its rate or a size that only tests cause, not for what it says."""
+    """Whether it is rejected for its address, its rate or a size that only tests cause, not for its content."""
     is_message: bool = True
-    """Whether it is one that people see, not a look-up."""
+    """Whether people see it; false for a look-up."""
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ class StubServices:
 
 
 def _is_look_up(service: str, request: ReceivedRequest) -> bool:
-    """Return whether a request is no message, and is answered all the same."""
+    """Return whether a request is not a message, but has an answer."""
     if service == "json":
         return request.method in _SAFE_METHODS or not request.body
     called = _SLACK_METHOD.fullmatch(urlsplit(request.path).path)

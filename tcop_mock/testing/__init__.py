@@ -1,8 +1,8 @@
-"""What the pytest plugin hands to tests, for annotations, and stub services as transports of httpx clients.
+"""Types of the pytest plugin's fixtures, for annotations, and stub services as transports of httpx clients.
 
 ``from tcop_mock.testing import Contract, Sender``; ``httpx.Client(transport=tcop_mock.testing.wecom())``.
 
-Importing this costs next to nothing: a name loads what it needs on first use.
+This package is cheap to import: a name imports what it needs on first use.
 """
 
 from __future__ import annotations

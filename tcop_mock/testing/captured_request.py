@@ -24,7 +24,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class CapturedRequest:
-    """One request as it came. Its ``repr`` is one line without secrets: headers may hold them, and are not shown."""
+    """One received request. Its ``repr`` is one line without headers, which may contain secrets."""
 
     method: str
     path: str
@@ -33,15 +33,15 @@ class CapturedRequest:
     """Names in lower case."""
     body: bytes
     service: str = "webhook"
-    """The end that it came to."""
+    """Stub service that received it, or ``webhook``."""
     status: int | None = None
-    """What was answered; ``None``: nothing."""
+    """Status of the response; ``None``: no response."""
     note: str = ""
-    """What the end made of it."""
+    """Result of the stub service."""
     accepted: bool = True
-    """Whether the real end would have taken it."""
+    """Whether the real service would have accepted it."""
     is_message: bool = True
-    """Whether it is one that people see; a look-up is none."""
+    """Whether it is a message that people see; false for a look-up."""
 
     def header(self, name: str) -> str:
         """Return the first header of that name, or an empty text."""
@@ -49,7 +49,7 @@ class CapturedRequest:
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - any JSON value
-        """The body as JSON; ``None`` where it is none."""
+        """The body as JSON; ``None`` for any other body."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -57,12 +57,12 @@ class CapturedRequest:
 
     @property
     def callback(self) -> CallbackView:
-        """What the callback says, read leniently: ``.resolved``, ``.object``, ``.first``, ..."""
+        """Lenient view of the callback: ``.resolved``, ``.object``, ``.first``, ..."""
         document = self.json
         return CallbackView(document if isinstance(document, dict) else {})
 
     def at(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
-        """Return the value at a path such as ``alarmObjInfo.region``; ``None`` where there is none."""
+        """Return the value at a path such as ``alarmObjInfo.region``; ``None`` if it is missing."""
         value = _value_at(self.json, path)
         return None if value is _MISSING else value
 
@@ -75,7 +75,7 @@ class CapturedRequest:
 
 
 def matches(request: CapturedRequest, where: Where | None) -> bool:
-    """Say whether a request is one that is waited for: all paths have these values, or the callable says so."""
+    """Return whether a request matches: all paths have these values, or the callable returns true."""
     if where is None:
         return True
     if callable(where):

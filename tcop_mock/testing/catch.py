@@ -34,12 +34,12 @@ class CaughtCalls:
 
     @property
     def messages(self) -> list[ReceivedMessage]:
-        """What was sent to hosts that are caught, with its ``service``, ``recipient``, ``text`` and ``document``."""
+        """Messages to caught hosts, with ``service``, ``recipient``, ``text`` and ``document``."""
         return list(self.observer.messages)
 
     @property
     def refused(self) -> dict[str, int]:
-        """How often hosts were called that are not caught."""
+        """Number of calls by host, for hosts that are not caught."""
         return dict(self.log.refused)
 
     @property

@@ -48,7 +48,7 @@ _WIDTH = 100
 
 _MAX_CHARS = 60_000
 
-"""So much is said of all broken clauses together; of the rest only what they are called."""
+"""Maximum size of the text about all broken clauses; of further clauses only the names are printed."""
 
 _PYTEST_TEXTS = {
     Prerequisite.OBSERVER: "needs observer: override the fixture tcop_observer to show what the receiver did",
@@ -84,18 +84,18 @@ def reason_in_pytest(result: ClauseResult) -> str:
 
 
 def rerun_command(test: str, clause: Clause, seed: int) -> str:
-    """Return the command that plays a clause again in its test."""
+    """Return the command that runs a clause again in its test."""
     seed_option = f" --tcop-seed {seed}" if seed else ""
     return f"pytest {shlex.quote(test)} --tcop-clauses {clause.code}{seed_option}"
 
 
 def subtest_name(result: ClauseResult) -> str:
-    """Return what a clause's subtest is called."""
+    """Return the name of a clause's subtest."""
     return clause_label(result.clause)
 
 
 def raise_outcome(result: ClauseResult, fail_on: Level) -> None:
-    """End the running test, or subtest, as a clause's result wants it: not at all where it is kept."""
+    """Fail or skip the running test or subtest by the result of a clause; do nothing if the clause passed."""
     if result.status is ClauseStatus.PASS:
         return
     if result.status in {ClauseStatus.NOT_RUN, ClauseStatus.KNOWN} or not is_gating(result.clause.level, fail_on):
@@ -104,7 +104,7 @@ def raise_outcome(result: ClauseResult, fail_on: Level) -> None:
 
 
 def failure_text(verdict: Verdict, fail_on: Level) -> str:
-    """Return all that is wrong in one text, bounded; empty where nothing that counts is."""
+    """Return the failures that count in one text, bounded; empty if there are none."""
     if overall_result(verdict, fail_on) is OverallResult.KEPT:
         return ""
     failing = [
@@ -124,7 +124,7 @@ def failure_text(verdict: Verdict, fail_on: Level) -> str:
 
 
 def inconclusive_text(verdict: Verdict, fail_on: Level) -> str:
-    """Return why a verdict is none, where no clause says it by itself: no must clause was judged."""
+    """Return why a verdict is inconclusive although no clause failed: no must clause was checked."""
     is_inconclusive = overall_result(verdict, fail_on) is OverallResult.INCONCLUSIVE
     is_reported = any(
         one.status is ClauseStatus.ERROR and is_gating(one.clause.level, fail_on) for one in verdict.results
@@ -170,7 +170,7 @@ class _FirstRecords(logging.Filter):
         self.passed = self.suppressed = 0
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - logging's signature
-        """Say whether a record is shown."""
+        """Return whether a record is shown."""
         if self.passed < _MAX_RECORDS:
             self.passed += 1
             return True
@@ -180,7 +180,7 @@ class _FirstRecords(logging.Filter):
 
 @contextmanager
 def limit_logs() -> Iterator[None]:
-    """Have pytest show only the first records that are logged inside, and how many others there were."""
+    """Limit the log records that pytest shows to the first ones, and log the number of the others."""
     filters = [(handler, _FirstRecords()) for handler in logging.getLogger().handlers if _is_pytest_handler(handler)]
     for handler, few in filters:
         handler.addFilter(few)
@@ -199,33 +199,33 @@ def _is_pytest_handler(handler: logging.Handler) -> bool:
 
 
 class _ContractPlan(NamedTuple):
-    """What is to be judged, and what is left out."""
+    """The clauses to check, and those to leave out."""
 
     check: CheckPlan
     clauses: tuple[Clause, ...]
-    """Those that are left out, too."""
+    """All clauses, including those that are left out."""
     skipped: Mapping[str, str]
-    """By code, why."""
+    """Reasons of the clauses that are left out, by code."""
 
 
 @runtime_checkable
 class SupportsUnlimitedRate(Protocol):
-    """An end whose limits by the minute can be lifted: a contract is played faster than in life."""
+    """An observer with limits by the minute that can be disabled, because a check sends faster than TCOP."""
 
     def disable_rate_limit(self) -> None:
-        """Take any number of messages a minute."""
+        """Accept any number of messages a minute."""
         ...
 
 
 class Contract:
-    """Judges the receiver under test.
+    """Checks the receiver under test against the contract.
 
     Args:
-        request: of the test.
+        request: request of the fixture.
         target: the receiver.
-        catalog: the shapes that are sent.
-        observer: what ``tcop_observer`` gave.
-        calls: what ``tcop_catch`` gave, if the test uses it.
+        catalog: the shapes to send.
+        observer: value of ``tcop_observer``.
+        calls: value of ``tcop_catch``, if the test uses it.
     """
 
     def __init__(
@@ -245,7 +245,7 @@ class Contract:
 
     @property
     def _downstream(self) -> DownstreamRecorder | None:
-        """What records the messages to hosts that are caught, if any are."""
+        """Records the messages to caught hosts; ``None`` if none are caught."""
         if self._calls is not None:
             return self._calls.observer
         return self._receiver.downstream if self._receiver else None
@@ -268,15 +268,15 @@ class Contract:
         max_time_s: float | None = None,
         effect_timeout_s: float = DEFAULT_EFFECT_TIMEOUT_S,
     ) -> Verdict:
-        """Play the clauses, and fail the test by each that is broken and counts; return what was found.
+        """Run the clauses, fail the test by each broken clause that counts, and return the verdict.
 
-        A clause is a subtest where pytest has them (from 9), else all that is broken is one failure. A broken clause
-        that does not count (``fail_on``) and one that could not be run are skipped, with the reason.
+        A clause is a subtest if pytest has subtests (from 9); otherwise all broken clauses are one failure. A broken
+        clause that does not count (``fail_on``) and a clause that was not run are skipped, with the reason.
 
         Args:
-            wait_s: how long a receiver that does not answer yet is given to start.
-            max_time_s: limit of the run; ``None``: 30 s for a URL, 300 s for an app and with an observer.
-            effect_timeout_s: how long an effect may take to appear, where there is an observer.
+            wait_s: maximum time in seconds to wait for a receiver that does not answer yet.
+            max_time_s: time limit of the run in seconds; ``None``: 30 for a URL, 300 for an app and with an observer.
+            effect_timeout_s: maximum time in seconds until an effect appears, if there is an observer.
         """
         __tracebackhide__ = True
         verdict = self._run_check(self._plan(wait_s, max_time_s, effect_timeout_s))
@@ -360,7 +360,7 @@ class Contract:
         return baseline.filter_verdict(pytest_verdict) if baseline else pytest_verdict
 
     def _with_pytest_advice(self, result: ClauseResult) -> ClauseResult:
-        """Say what to do in pytest's way where the command line has another."""
+        """Return the advice for pytest, where it differs from that of the command line."""
         reason = reason_in_pytest(result)
         if self._target.has_address:
             return replace(result, reason=reason)

@@ -36,7 +36,7 @@ _DEFAULT_LIFECYCLE = "fire,repeat:2,resolve"
 
 _STATES_BY_CAPABILITY = (State.FIRING, State.RESOLVED, State.REPEATED)
 
-"""Each alarm fires, fewer recover, and those that repeat do recover."""
+"""Order of states for sampled alarms: all fire, fewer resolve, and those that repeat also resolve."""
 
 
 class CallbackParameter(NamedTuple):
@@ -50,13 +50,13 @@ class CallbackParameter(NamedTuple):
 
 @dataclass(slots=True)
 class CallbackSource:
-    """Draws alarms of a test.
+    """Samples the alarms of a test.
 
     Args:
-        seed: of the test.
+        seed: seed of the test.
         catalog: the shapes.
-        form: in which callbacks are written, where a call does not say.
-        wire: of the profile.
+        form: default form of the callbacks.
+        wire: wire format of the profile.
     """
 
     seed: int
@@ -131,15 +131,15 @@ class AlarmFactory:
         Args:
             shape: id of the product's shape, as ``tcop-mock list`` prints it.
             state: ``firing``, ``repeated`` or ``resolved``.
-            metric: metric by name; drawn where it is not given.
-            event: event by name; drawn where it is not given.
+            metric: metric by name; by default a random one.
+            event: event by name; by default a random one.
             threshold: ``False`` for an alarm without a threshold.
-            notify: whether and how often its notification is repeated; drawn if it is not given.
-            lang: ``en`` or ``zh``, of names and other human text.
-            form: ``documented``, ``observed``, ``eventbridge`` or ``cloudevents``; the mark's where it is not given.
+            notify: repetition of its notification; by default random.
+            lang: ``en`` or ``zh``, the language of names and other texts.
+            form: ``documented``, ``observed``, ``eventbridge`` or ``cloudevents``; by default that of the mark.
 
         Raises:
-            UnknownNameError: no such shape, state, metric, event, language or form; names near misses.
+            UnknownNameError: no such shape, state, metric, event, language or form; suggests similar names.
             UsageError: alarms of the shape have no such state or form.
         """
         [callback] = self.source.lifecycle(
@@ -173,21 +173,23 @@ class LifecycleFactory:
         lang: Lang | str = Lang.EN,
         form: Form | str | None = None,
     ) -> tuple[Callback, ...]:
-        """Return the callbacks of one alarm's life.
+        """Return the callbacks of one alarm, in order.
+
+        The other arguments are those of :class:`AlarmFactory`.
 
         Args:
-            shape: as in :class:`AlarmFactory`, and so are all others but this:
+            shape: id of the product's shape.
             steps: ``fire``, ``repeat``, ``repeat:3``, ``resolve``, with commas between them.
             metric: metric by name.
             event: event by name.
             threshold: whether it has a threshold.
-            notify: whether and how often its notification is repeated.
-            lang: of human text.
-            form: of the bodies.
+            notify: repetition of its notification.
+            lang: language of names and other texts.
+            form: form of the bodies.
 
         Raises:
-            UnknownNameError: no such shape, metric, event, language or form; names near misses.
-            UsageError: a step that is none, an order that no alarm has, or a state that the shape does not have.
+            UnknownNameError: no such shape, metric, event, language or form; suggests similar names.
+            UsageError: an unknown step, an impossible order, or a state that the shape does not have.
         """
         return self.source.lifecycle(
             self.source.catalog.get(shape),
@@ -228,19 +230,19 @@ def parametrize(
 ) -> Callable[[Test], Test]:
     """Run a test once for each shape and state; its argument ``tcop_callback`` is the callback.
 
-    The ids read ``cvm/basic-monitoring-resolved``; language and form stand behind where there are several. Callbacks
-    are drawn when the test is run, from its id and ``--tcop-seed``. Of several shapes, those that have no such state
-    or form are left out: events do not repeat.
+    The ids are like ``cvm/basic-monitoring-resolved``; language and form follow if there are several. Callbacks
+    are generated when the test runs, from its id and ``--tcop-seed``. Of several shapes, those without the state or
+    form are left out: events do not repeat.
 
     Args:
-        globs: ids of shapes, or globs of them; all shapes where there is none.
+        globs: ids of shapes, or globs of them; all shapes if empty.
         states: ``firing``, ``repeated``, ``resolved``.
         langs: ``en``, ``zh``.
-        forms: ``documented``, ``observed``, ...; that of the test's mark where it is not given.
-        catalog: where the shapes are; the shipped one where it is not given.
+        forms: ``documented``, ``observed``, ...; by default that of the test's mark.
+        catalog: the catalogue of the shapes; by default the shipped one.
 
     Raises:
-        ShapesError: nothing matches a glob, or no shape has such a state or form; names near misses.
+        ShapesError: nothing matches a glob, or no shape has such a state or form; suggests similar names.
     """
     try:
         parameters = _parameters(globs or ("*",), states, langs, forms, catalog or Catalog.load())

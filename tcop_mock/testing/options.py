@@ -1,4 +1,4 @@
-"""What the command line, the ini file and the environment say, in falling order."""
+"""Options of the pytest plugin: the command line takes precedence over the ini file, and this over the environment."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run_seed(config: pytest.Config) -> int:
     """Return the seed of the run.
 
     Raises:
-        UsageError: it is no integer.
+        UsageError: it is not an integer.
     """
     option = get_option(config, "seed")
     try:
@@ -62,10 +62,10 @@ def run_seed(config: pytest.Config) -> int:
 
 
 def parse_level(text: str, where: str) -> Level:
-    """Return a level by which tests may fail.
+    """Return the level of a ``fail_on`` option.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a level.
     """
     levels = [Level.MUST.value, Level.SHOULD.value]
     if text not in levels:
@@ -107,7 +107,7 @@ class SkippedClause(NamedTuple):
 
 
 class MarkSettings(NamedTuple):
-    """What all marks of a test say together; of those that say the same, the nearest counts."""
+    """The merged marks of a test; for each argument the nearest mark counts."""
 
     profile: str | None
     form: Form | None
@@ -122,7 +122,7 @@ def read_marks(node: pytest.Item) -> MarkSettings:
     """Read the marks of a test.
 
     Raises:
-        UsageError: an argument that a mark does not have, or a value that cannot be meant.
+        UsageError: a mark has an unknown argument or an invalid value.
     """
     arguments: dict[str, Any] = {}
     for mark in _marks(node, "tcop"):
@@ -202,16 +202,16 @@ def _deadline(value: object) -> float | None:
 
 _SEED_BYTES = 4
 
-"""As many as ``tcop-mock check`` draws, and people can copy."""
+"""Size of random seeds, as for ``tcop-mock check``: short enough to copy."""
 
 
 def test_seed(node: pytest.Item, base_seed: int) -> int:
-    """Return the seed of a test: the same in each process, and in whatever order tests are run."""
+    """Return the seed of a test, which does not depend on the process or the order of the tests."""
     return int.from_bytes(hashlib.sha256(f"{base_seed}\0{test_id(node)}".encode()).digest()[:_SEED_BYTES])
 
 
 def test_id(node: pytest.Item) -> str:
-    """Return a test's id without the group that pytest-xdist puts behind it (``--dist loadgroup``)."""
+    """Return a test's id without the group that pytest-xdist appends (``--dist loadgroup``)."""
     groups = {str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in _xdist_groups(node)}
     return node.nodeid.removesuffix(f"@{'_'.join(sorted(groups))}") if groups else node.nodeid
 

@@ -1,6 +1,6 @@
-"""A receiver that keeps what comes, on pytest-httpserver: for tests of whatever sends callbacks, or forwards them.
+"""A receiver that records requests, for tests of code that sends or forwards callbacks.
 
-Its server is pytest-httpserver's, with faults on the wire.
+It is a server of pytest-httpserver with faults of the connection.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.02
 
-"""How long stopping may take; the half second of socketserver would be added to each test."""
+"""Poll interval of the server in seconds; the half second of socketserver would be added to each test."""
 
 _SHUTDOWN_TIMEOUT_S = 5.0
 
-"""How long what is being answered when the test is over may take."""
+"""Seconds to wait at the end of a test for requests that are being answered."""
 
 _STUB_RESPONSE_KEY = "tcop_mock.answered"
 _PATHS = {
@@ -74,13 +74,13 @@ _WAIT_S = 5.0
 
 
 class FaultyTestServer(HTTPServer):
-    """Answers each request for which the test itself has no expectation.
+    """Answers each request without an expectation of the test.
 
     Args:
-        next_fault: returns what goes wrong with the next request.
-        respond: returns an answer, and what the end makes of the request; what it raises reaches the test.
-        record: is handed each request with what was answered, before it is.
-        service_of: returns which end a path leads to.
+        next_fault: returns the fault of the next request.
+        respond: returns the answer and the result of the stub service; its exceptions reach the test.
+        record: called with each request and its answer, before the answer is sent.
+        service_of: returns the stub service of a path.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class FaultyTestServer(HTTPServer):
         self.server.serve_forever(_POLL_S)
 
     def close(self) -> None:
-        """Stop, when what is being answered has been; delays are cut short.
+        """Stop after the current requests are answered; delays are cut short.
 
         Raises:
-            Exception: what was raised while answering, if the test did not see it; several as a group.
+            Exception: the exception of an answer that the test has not seen; several as a group.
         """
         self._stopping.set()
         with self._idle:
@@ -186,10 +186,10 @@ class FaultyTestServer(HTTPServer):
         return CapturedRequest(request.method, path, headers, request.get_data(), self._service_of(path))
 
     def _inject_fault(self, fault: Fault, response: Response, connection: socket.socket) -> None:
-        """Write the answer as the fault wants it.
+        """Write the answer with the fault.
 
         Raises:
-            ConnectionError: always: nothing more is to be written, and werkzeug takes it that nobody listens.
+            ConnectionError: always, so that werkzeug writes nothing more.
         """
         reply = Reply(response.status_code, response.get_data(), tuple(response.headers.items()))
         for part, pause_s in faulty_bytes(fault, reply, _serialize):
@@ -215,7 +215,7 @@ def _serialize(reply: Reply) -> bytes:
 
 
 def _hang_up(connection: socket.socket, *, reset: bool) -> None:
-    """Close a connection that werkzeug goes on to hold.
+    """Close a connection that werkzeug still holds.
 
     Raises:
         ConnectionAbortedError: always.
@@ -235,12 +235,12 @@ def _hang_up(connection: socket.socket, *, reset: bool) -> None:
 
 @contextmanager
 def recording_receiver(service: str, node: pytest.Item, clock: Clock) -> Iterator[Receiver]:
-    """Open a receiver for one test; at its end, raise what was raised while requests were answered.
+    """Open a receiver for one test; at its end, raise the exceptions of answers.
 
     Args:
-        service: one of those that have a path here.
+        service: name of a stub service, which has its own path.
         node: the test.
-        clock: of alarm time, by which the end counts its minutes.
+        clock: clock of alarm time, for limits by the minute.
 
     Raises:
         Failed: pytest-httpserver is not installed.
@@ -262,7 +262,7 @@ def timeout_message(
     matching: Sequence[CapturedRequest],
     received: Sequence[CapturedRequest],
 ) -> str:
-    """Return what was waited for, and what has come, bounded; the newest last."""
+    """Return the message of a wait that failed: the condition and the received requests, bounded, the newest last."""
     expected = f"{pluralize(count, 'callback')}{f' where {_describe_condition(where)}' if where is not None else ''}"
     received_text = (
         f"{len(matching)} came"
@@ -287,12 +287,12 @@ def _describe_condition(where: Where) -> str:
 
 
 class Receiver:
-    """What ``tcop_receiver``, ``tcop_pagerduty`` and the robots are: a server on a free port of this machine.
+    """Value of ``tcop_receiver``, ``tcop_pagerduty`` and the robots: a server on a free port of this machine.
 
     Args:
-        services: answer as the end does.
-        path: of ``url``.
-        seed: what the chance of faults comes from.
+        services: the stub services that answer.
+        path: path of ``url``.
+        seed: seed of the probabilities of faults.
     """
 
     def __init__(self, services: StubServices, path: str, seed: int) -> None:
@@ -303,35 +303,35 @@ class Receiver:
         self._arrived = threading.Condition()
         self._requests: list[CapturedRequest] = []
         self.server = FaultyTestServer(self._next_fault, self._respond, self._record, services.service_of)
-        """pytest-httpserver's own, for what is not here: ``server.expect_request(...)`` comes before our answers."""
+        """The server of pytest-httpserver: ``server.expect_request(...)`` takes precedence over our answers."""
 
     @property
     def url(self) -> str:
-        """Where callbacks are to be sent."""
+        """URL for the callbacks."""
         return self.server.url_for(self._path)
 
     @property
     def callbacks(self) -> list[CapturedRequest]:
-        """What has come, in order; a copy."""
+        """A copy of the received requests, in order."""
         with self._arrived:
             return list(self._requests)
 
     def clear(self) -> None:
-        """Forget what has come."""
+        """Forget the received requests."""
         with self._arrived:
             self._requests.clear()
 
     def wait_for(self, count: int = 1, timeout: float = _WAIT_S, where: Where | None = None) -> list[CapturedRequest]:
-        """Wait until so many have come, and return them; a failure says what has come instead.
+        """Wait for matching requests and return them; a failure lists the received requests.
 
         Args:
-            count: how many, at least.
-            timeout: seconds.
-            where: which ones count: a callable that says so, or paths with their values, as in
+            count: minimum number of requests.
+            timeout: maximum time in seconds.
+            where: condition of a match: a callable, or paths with their values, as in
                 ``{"alarmStatus": "0", "alarmObjInfo.region": "gz"}``.
 
         Raises:
-            Exception: whatever was raised while one was answered.
+            Exception: the exception of an answer.
         """
         __tracebackhide__ = True
         until_s = monotonic_s() + timeout
@@ -347,9 +347,9 @@ class Receiver:
                 self._arrived.wait(remaining_s)
 
     def answer_with(self, responder: Callable[[CapturedRequest], Answer] | None) -> None:
-        """Have a callable answer in the end's place: with a status, a ``Reply``, or ``None`` for the end's own answer.
+        """Let a callable answer: with a status, a ``Reply``, or ``None`` for the default answer.
 
-        What it raises fails the test, at the latest when that is over.
+        Its exceptions fail the test, at the latest at the end of the test.
         """
         self._responder = responder
 
@@ -374,11 +374,11 @@ class Receiver:
 
     @property
     def shows_all(self) -> bool:
-        """That it need not be asked for each object, as an observer."""
+        """True: as an observer, it returns all effects, whatever the token is."""
         return True
 
     async def observe(self, token: str) -> EffectSnapshot:  # noqa: ARG002 - an observer's signature
-        """Return what has come and was taken, as an observer of whoever forwards here (``tcop_observer``)."""
+        """Return the accepted messages as effects, for ``tcop_observer``."""
         return snapshot_of([_to_message(one) for one in self.callbacks if one.is_message])
 
     def _next_fault(self) -> Fault | None:

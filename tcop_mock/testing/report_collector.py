@@ -28,20 +28,20 @@ _WORST_FIRST = (ClauseStatus.FAIL, ClauseStatus.ERROR, ClauseStatus.KNOWN, Claus
 
 
 class ContractTestResult(NamedTuple):
-    """What one contract test has found."""
+    """Result of one contract test."""
 
     test: str
     call_number: int
-    """Of the calls in this test."""
+    """Number of the call of ``tcop_contract.check`` in this test."""
     verdict: Verdict
     fail_on: Level
 
 
 class ReportCollector:
-    """A plugin of its own, which is there once there is something to gather.
+    """Plugin that collects the results of contract tests; it is registered with the first result.
 
     Args:
-        config: of the run.
+        config: configuration of the pytest run.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -53,11 +53,11 @@ class ReportCollector:
         ]
 
     def add(self, test: str, verdict: Verdict, fail_on: Level) -> None:
-        """Keep what a test has found."""
+        """Add the result of a test."""
         self._results.append(ContractTestResult(test, sum(one.test == test for one in self._results), verdict, fail_on))
 
     def receive(self, pickled: bytes) -> None:
-        """Keep what a worker has found."""
+        """Add the results of a worker."""
         self._results += pickle.loads(pickled)  # noqa: S301 - written by a worker of ours, below
 
     @pytest.hookimpl(trylast=True)
@@ -78,7 +78,7 @@ class ReportCollector:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what was written, and what is broken without counting."""
+        """Print the paths of the reports, and the broken clauses that do not count."""
         for line in self._messages:
             terminalreporter.write_line(f"tcop-mock: {line}")
 
@@ -136,7 +136,7 @@ def _merge_run_infos(run_infos: list[RunInfo]) -> RunInfo | None:
 
 
 def _merge_baselines(verdicts: list[Verdict]) -> BaselineSummary | None:
-    """Return what the baseline says of all: what one test has found is not stale because others have not."""
+    """Return the baseline summary of all tests: an entry is stale only if no test has found it."""
     baselines = [verdict.baseline for verdict in verdicts if verdict.baseline]
     if not baselines:
         return None
@@ -161,7 +161,7 @@ def _join_unique(texts: Iterable[str]) -> str:
 
 
 def _non_gating_messages(result: ContractTestResult) -> list[str]:
-    """Say which clauses a test broke without failing by them, and what it is known for and does no more."""
+    """Print the broken clauses of a test that do not fail it, and its stale baseline entries."""
     codes = [
         clause_label(one.clause)
         for one in result.verdict.results

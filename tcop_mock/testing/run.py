@@ -1,4 +1,4 @@
-"""``tcop_run``: a receiver in a process of its own for a test session, whose calls to other machines are caught."""
+"""``tcop_run``: receivers in their own processes for a test session; their calls to other machines are caught."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class ReceiverStarter:
     """Starts receivers; all end with the session.
 
     Args:
-        stack: ends what was started.
+        stack: ends the receivers.
     """
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self.observer = DownstreamRecorder()
-        """What the receivers sent to hosts that are caught; return it from ``tcop_observer``."""
+        """Messages of the receivers to caught hosts; return it from ``tcop_observer``."""
 
     def __call__(
         self, command: str, path: str = "/", *, wait_s: float = DEFAULT_READY_S, catch_hosts: Iterable[str] = ()
@@ -71,7 +71,7 @@ class ReceiverStarter:
 
 @contextmanager
 def receiver_starter() -> Iterator[ReceiverStarter]:
-    """Give a starter, and end at last what it started."""
+    """Yield a starter, and end its receivers afterwards."""
     with ExitStack() as stack:
         yield ReceiverStarter(stack)
 

@@ -33,7 +33,7 @@ def open_target_under_test(value: object, node: pytest.Item) -> Iterator[OpenTar
     """Open the value of ``tcop_target`` for one test.
 
     Raises:
-        Failed: the value is no target, or a target on another machine that no option allows.
+        Failed: the value is not a target, or a target on another machine that no option allows.
     """
     settings = settings_of(node)
     with usage_errors_as_failures("tcop_target"):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tcop_mock.testing.captured_request import Where
 
     class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-        """What type checkers see; nothing is inherited while a program runs."""
+        """Base class for type checkers; at run time there is none."""
 else:
     _Transport = object
 
@@ -36,16 +36,16 @@ _ERRORS = {
     "empty": ("RemoteProtocolError", "Server disconnected without sending a response."),
     "delay": ("ReadTimeout", "no answer in time, as the fault wants it"),
 }
-"""Errors of httpx that stand for faults of the connection, and their texts."""
+"""Errors of httpx for faults of the connection, and their texts."""
 _REPLIES = ("status", "redirect", "401")
 
 
 class ServiceTransport(_Transport):
-    """A stub service as a transport: it answers like the real service and records what it was sent.
+    """A stub service as a transport: it answers like the real service and records the requests.
 
     Args:
         service: the service that answers all requests.
-        clock: seconds, for the service's limit by the minute.
+        clock: clock in seconds, for the service's limit by the minute.
         rate_limits: whether the service has that limit.
     """
 
@@ -71,11 +71,11 @@ class ServiceTransport(_Transport):
         self._requests.clear()
 
     def fault(self, *faults: str) -> None:
-        """Have something go wrong from now on, as ``tcop-mock listen --fault`` does; without a name, nothing any more.
+        """Inject a fault from now on, as ``tcop-mock listen --fault`` does; without a name, end all faults.
 
-        ``status:503:2`` refuses the next two requests; ``redirect`` and ``401`` answer likewise. ``reset``,
-        ``reset-after-request``, ``empty`` and ``delay:6s`` raise what httpx raises; a delay that is shorter than the
-        client's timeout does nothing.
+        ``status:503:2`` rejects the next two requests; ``redirect`` and ``401`` answer with such a status. ``reset``,
+        ``reset-after-request``, ``empty`` and ``delay:6s`` raise the errors of httpx; a delay that is shorter than
+        the client's timeout does nothing.
 
         Raises:
             UsageError: there is no such fault, or it needs a socket.

@@ -1,4 +1,4 @@
-"""What holds for one test: its marks, before the command line, before the ini file, before the environment."""
+"""Settings of one test. Precedence, highest first: its marks, command line, ini file, environment."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _NO_TARGET = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for one test."""
+    """Settings of one test."""
 
     seed: int
-    """Of the run."""
+    """Seed of the run."""
     profile: Profile
-    """With the attempts and the deadline that a mark wants."""
+    """The profile, with the attempts and the deadline of the mark."""
     form: Form
     globs: tuple[str, ...]
     skipped: tuple[str, ...]
@@ -58,14 +58,14 @@ class Settings:
     """Clauses that marks leave out, with the reason."""
     fail_on: Level
     allowed_hosts: tuple[str, ...]
-    """Beside this machine's own."""
+    """Hosts that are allowed in addition to this machine."""
 
 
 def settings_of(node: pytest.Item) -> Settings:
-    """Return what holds for a test.
+    """Return the settings of a test.
 
     Raises:
-        Failed: anything in marks, options or ini file that cannot be meant.
+        Failed: a value in marks, options or ini file is invalid.
     """
     with usage_errors_as_failures(node.nodeid):
         return _settings(node)
@@ -95,10 +95,10 @@ def _settings(node: pytest.Item) -> Settings:
 
 
 def configured_target(config: pytest.Config) -> Target:
-    """Return the target that was given, in a type that shows no password.
+    """Return the configured target, in a type that does not show its password.
 
     Raises:
-        Failed: there is none, it is none, or its file cannot be read.
+        Failed: it is missing or invalid, or its file cannot be read.
     """
     with usage_errors_as_failures():
         text = target_text(config)
@@ -118,10 +118,10 @@ def _read(name: str) -> str:
 
 
 def baseline_filter(config: pytest.Config) -> BaselineFilter | None:
-    """Return what separates known findings from new ones, as of today (UTC), if there is a baseline.
+    """Return the comparison of known and new findings, as of today (UTC); ``None`` without a baseline.
 
     Raises:
-        UsageError: it cannot be read, or is none.
+        UsageError: the baseline cannot be read or is invalid.
     """
     option = get_option(config, "baseline")
     if option is None:
@@ -130,7 +130,7 @@ def baseline_filter(config: pytest.Config) -> BaselineFilter | None:
 
 
 def require_options(config: pytest.Config) -> None:
-    """Refuse what is wrong on the command line and in the ini file.
+    """Reject wrong options of the command line and the ini file.
 
     Raises:
         Failed: the first mistake.
@@ -155,10 +155,10 @@ def require_options(config: pytest.Config) -> None:
 
 
 def require_settings(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Refuse what is wrong in the marks of tests, and all that :func:`require_options` does.
+    """Reject wrong marks of tests, and wrong options as :func:`require_options` does.
 
     Raises:
-        Failed: the first mistake, with the test that it belongs to.
+        Failed: the first mistake, with its test.
     """
     require_options(config)
     test_by_glob: dict[str, str] = {}

@@ -18,17 +18,17 @@ _PYTEST_WORDING = {
     "--catch-host": "catch_hosts",
     "--wait gives": "wait_s gives",
 }
-"""What the command line calls otherwise."""
+"""Flags of the command line and their names in pytest."""
 
 
 def usage_error(message: str) -> NoReturn:
-    """Fail the test, or its set-up, in one line without a traceback; in a hook, see :func:`usage_errors_end_run`."""
+    """Fail the test or its set-up in one line without a traceback; for hooks see :func:`usage_errors_end_run`."""
     raise pytest.fail.Exception(f"tcop-mock: {' '.join(message.split())}", pytrace=False) from None
 
 
 @contextmanager
 def usage_errors_as_failures(where: str = "") -> Iterator[None]:
-    """Tell in one line what is wrong with the call; ``where`` stands before it."""
+    """Fail the test in one line for a wrong call; ``where`` precedes the message."""
     try:
         yield
     except UsageError as problem:
@@ -37,7 +37,7 @@ def usage_errors_as_failures(where: str = "") -> Iterator[None]:
 
 @contextmanager
 def target_errors_as_failures() -> Iterator[None]:
-    """Tell in one line what is wrong with the call, and that the receiver cannot be used."""
+    """Fail the test in one line for a wrong call or an unusable receiver."""
     try:
         yield
     except TcopMockError as problem:
@@ -49,9 +49,9 @@ def target_errors_as_failures() -> Iterator[None]:
 
 @contextmanager
 def usage_errors_end_run(config: pytest.Config) -> Iterator[None]:
-    """End the run by what is wrong, as pytest ends it by a wrong option: one line, exit code 4.
+    """End the run for a usage error like pytest for a wrong option: one line, exit code 4.
 
-    A worker of pytest-xdist would take that for a crash, so there each test that uses any of this fails in its set-up.
+    pytest-xdist would report that as a crash of its worker. So a worker fails each test with the plugin in its set-up.
     """
     try:
         yield
@@ -62,16 +62,16 @@ def usage_errors_end_run(config: pytest.Config) -> Iterator[None]:
 
 
 class FailAllPlugin:
-    """A plugin that fails tests which use ours.
+    """A plugin that fails all tests that use tcop-mock.
 
     Args:
-        message: why.
+        message: the reason.
     """
 
     def __init__(self, message: str) -> None:
         self._message = message
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Fail."""
+        """Fail the test if it uses a mark or a fixture of tcop-mock."""
         if any(name.startswith("tcop") for name in (*item.keywords, *getattr(item, "fixturenames", ()))):
             raise pytest.fail.Exception(self._message, pytrace=False)

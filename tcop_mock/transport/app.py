@@ -51,7 +51,7 @@ def transport_for(app: Any, target: Target, *, max_body_bytes: int, clock: Calla
     """Yield a transport to an app or a callable at hand.
 
     Raises:
-        UsageError: it is none of the kinds that can be called.
+        UsageError: the object is none of these.
     """
     kind = kind_of(app, target.app)
     if kind is AppKind.ASGI:
@@ -63,7 +63,7 @@ def transport_for(app: Any, target: Target, *, max_body_bytes: int, clock: Calla
 
 
 def redirect_app_output() -> AbstractContextManager[Any]:
-    """Redirect what the app's code writes to standard output, in any thread, to standard error."""
+    """Redirect the standard output of the app's code, in any thread, to standard error."""
     return contextlib.redirect_stdout(_AppStdout(sys.stdout))
 
 
@@ -91,7 +91,7 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
 
 
 def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 - any object
-    """Return what ``module:name``, ``module:factory()`` or ``module:holder.name`` names.
+    """Return the object at ``module:name``, ``module:factory()`` or ``module:holder.name``.
 
     Args:
         reference: the name.
@@ -116,7 +116,7 @@ def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 
 
 
 class AppKind(Enum):
-    """What a callable target is."""
+    """Kind of a callable target."""
 
     ASGI = auto()
     WSGI = auto()
@@ -125,7 +125,7 @@ class AppKind(Enum):
 
 
 def kind_of(app: Any, name: str) -> AppKind:  # noqa: ANN401 - any callable
-    """Return which kind of target something is, by the arguments that it takes.
+    """Return the kind of a callable target, by the arguments that it takes.
 
     Args:
         app: the app, or a callable.
@@ -161,7 +161,7 @@ def kind_of(app: Any, name: str) -> AppKind:  # noqa: ANN401 - any callable
 
 
 def _known_problem(app: Any, name: str) -> str:  # noqa: ANN401 - any object
-    """Return why a target of a well-known type is no app, or an empty string."""
+    """Return why a target of a well-known type is not an app, or an empty string."""
     kind = app if isinstance(app, type) else type(app)
     if isinstance(app, type) and issubclass(app, BaseRequestHandler):
         return f"{name} is a handler of http.server and no app; start its server and give the URL"
@@ -187,7 +187,7 @@ def _first_parameter(function: Any) -> str:  # noqa: ANN401 - any callable
 
 
 def _has_signature(function: Any) -> bool:  # noqa: ANN401 - any callable
-    """Return whether Python knows the arguments; it does not for some built-in callables."""
+    """Return whether Python can inspect the arguments. Some built-in callables have no signature."""
     try:
         inspect.signature(function)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Where the coroutines of an app or of a client run: in the event loop of the caller, or in one of their own."""
+"""Event loops for the coroutines of an app or a client: the caller's loop, or a separate one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STOP_TIMEOUT_S = 1.0
 
 
 class AppLoops:
-    """The event loops of one app: that of an asynchronous caller, and one of its own for all others."""
+    """The event loops of one app: that of an asynchronous caller, and a separate one for all others."""
 
     def __init__(self) -> None:
         self.own: OwnLoop | None = None

@@ -49,7 +49,7 @@ class SharedLoop(Protocol):
 
 
 class Caller:
-    """Whoever waits for a run: its context, and where its code can run."""
+    """The code that waits for a run: its context, and the thread or loop for the user's code."""
 
     loop: asyncio.AbstractEventLoop | None = None
     """The loop for the coroutines of the user, if there is one."""
@@ -143,7 +143,7 @@ class ThreadCaller(Caller, Executor):
                 self.loop.call_soon_threadsafe(self.loop.stop)
 
     def serve(self, done: Future[Any]) -> None:
-        """Call what is submitted until a run is done."""
+        """Call the submitted functions until a run is done."""
         done.add_done_callback(lambda _: self._put(None))
         ident = threading.get_ident()
         _user_threads.add(ident)
@@ -169,7 +169,7 @@ class ThreadCaller(Caller, Executor):
         return self._pending.get()
 
     def _leave(self) -> None:
-        """Call what was submitted last; wait for an interrupt that is under way."""
+        """Call the functions that were submitted last, and wait for an interrupt that is under way."""
         with self._lock:
             self._has_left = True
             self._left.set()
@@ -203,12 +203,12 @@ def _raise_interrupt() -> None:
 
 
 def _resolve(future: Future[T], function: Callable[..., T], arguments: Iterable[object]) -> None:
-    """Call a function and resolve a future with what it returns or raises."""
+    """Call a function and resolve a future with its result or its exception."""
     if not future.set_running_or_notify_cancel():
         return
     try:
         result = function(*arguments)
-    except Exception as problem:  # noqa: BLE001 - whoever waits for the future gets it
+    except Exception as problem:  # noqa: BLE001 - the future passes it on
         future.set_exception(problem)
     except BaseException as problem:  # Ctrl-C, or a test that ends itself: the caller gets it, too
         future.set_exception(RuntimeError(f"ended by {type(problem).__name__}"))
@@ -223,7 +223,7 @@ _user_threads: set[int] = set()
 
 
 def current_caller() -> Caller | None:
-    """Return who waits for the run that this code belongs to; ``None`` outside of a run."""
+    """Return the caller of the run that this code belongs to; ``None`` outside of a run."""
     return _current.get()
 
 
@@ -233,7 +233,7 @@ def runs_user_code() -> bool:
 
 
 async def call_user(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what the function returns
-    """Call a function of the user where its caller is, and await there what it returns if that is awaitable."""
+    """Call a function of the user in the caller's thread or loop; await its result there if that is awaitable."""
     caller = current_caller()
     result = await caller.call(function, *arguments) if caller else function(*arguments)
     if not inspect.isawaitable(result):

@@ -31,7 +31,7 @@ _FRAMING_HEADERS = frozenset({"host", "content-length", "connection", "transfer-
 """Header fields that a client writes itself."""
 _HTTP_PORT = 80
 _SPARE_TIME_S = 1.0
-"""How much later than our deadline a client gives up, so that ours decides."""
+"""Seconds by which the timeout of a client exceeds our deadline, so that the deadline applies first."""
 _WSGI_AUTHORIZATION = "HTTP_AUTHORIZATION"
 _NETWORK_TRANSPORTS = frozenset({"HTTPTransport", "AsyncHTTPTransport"})
 
@@ -77,7 +77,7 @@ class Client(NamedTuple):
     kind: ClientKind
     target: Target
     owns_credentials: bool
-    """Whether the target has the client's own credentials, so that each request says which are sent."""
+    """Whether the target's credentials are those of the client. Then each request sets its own credentials."""
 
 
 def resolve_client(client: Any, kind: ClientKind, path: str) -> Client:  # noqa: ANN401 - of a library that is not imported
@@ -131,7 +131,7 @@ def _httpx_target(client: Any, path: str) -> Target:  # noqa: ANN401 - of a libr
 
 
 def _has_network(client: Any, url: str) -> bool:  # noqa: ANN401 - of a library that is not imported
-    """Return whether a client of httpx sends to a URL over the network, as far as it can be seen."""
+    """Return whether a client of httpx sends to a URL over the network, by its transports."""
     choose = getattr(client, "_transport_for_url", None)
     if choose is None:
         return True
@@ -140,7 +140,7 @@ def _has_network(client: Any, url: str) -> bool:  # noqa: ANN401 - of a library 
 
 
 def _httpx_credentials(client: Any, url: str) -> Credentials | None:  # noqa: ANN401 - of a library that is not imported
-    """Return what a client of httpx sends with Basic authentication: by ``auth``, by its base URL or by a header."""
+    """Return the Basic credentials of a client of httpx: from ``auth``, its base URL or a header."""
     request = client.build_request("POST", url)
     if type(client.auth).__name__ == "BasicAuth":
         request = next(client.auth.auth_flow(request))
@@ -389,7 +389,7 @@ def _write_all(exchange: InProcessExchange, parts: Iterable[bytes]) -> None:
 
 @contextlib.contextmanager
 def _without_own_credentials(client: Client) -> Iterator[None]:
-    """Take the client's own credentials out of its defaults for one request, which says itself which it sends."""
+    """Remove the client's credentials from its defaults during one request, which sets its own."""
     defaults = _defaults(client.client, client.kind)
     own = defaults.pop(_WSGI_AUTHORIZATION, None) if client.owns_credentials else None
     try:

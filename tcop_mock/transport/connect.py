@@ -119,7 +119,7 @@ def tls_context(*, insecure: bool, options: ConnectionOptions = DEFAULTS) -> ssl
     """Return a TLS context that verifies certificates, or not; creating it takes some 20 ms.
 
     Raises:
-        UsageError: a file of the options cannot be used; says which and why.
+        UsageError: a file of the options cannot be used; names the file and the reason.
     """
     context = ssl.create_default_context()
     if options.cacert:
@@ -152,7 +152,7 @@ def _no_password() -> str:
 
 
 def resolver_of(options: ConnectionOptions) -> Callable[..., Any]:
-    """Return a function as ``socket.getaddrinfo`` that knows the addresses of ``--resolve``."""
+    """Return a replacement of ``socket.getaddrinfo`` that uses the addresses of ``--resolve``."""
 
     def resolve(host: str, port: int, **keywords: Any) -> Any:  # noqa: ANN401 - of getaddrinfo
         return socket.getaddrinfo(options.address_of(host, port), port, **keywords)

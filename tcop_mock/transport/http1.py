@@ -36,7 +36,7 @@ _MAX_HEAD_BYTES = 100 * 1024
 
 _HTTP_PREFIX = b"HTTP/"
 _STALE_WAIT_S = 0.02
-"""How long a connection is read before it is reused, for bytes that belong to no response."""
+"""Seconds to read a connection before its reuse, for bytes that belong to no response."""
 
 
 class ResponseReader:
@@ -226,7 +226,7 @@ class HttpTransport:
                 connection.writer.transport.abort()  # close() would wait for a peer that does not read
 
     async def _take_idle_connection(self, request: OutgoingRequest, state: _AttemptState) -> Connection | None:
-        """Return the connection that was kept open, or ``None`` if there is none or the receiver has closed it."""
+        """Return the connection that was kept open; ``None`` without one, or if the receiver has closed it."""
         idle_connection = self._idle_connections.pop(request.connection_name, None)
         if idle_connection is None:
             return None

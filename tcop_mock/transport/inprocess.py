@@ -49,7 +49,7 @@ _MAX_MESSAGE_CHARS = 2_000
 T = TypeVar("T")
 CLIENT_ADDRESS = ("127.0.0.1", 49152)
 _RAISE_TIMEOUT_S = 1.0
-"""How long to wait for the exception of an app that has answered 5xx: frameworks answer first, and raise then."""
+"""Seconds to wait for the exception of an app that has answered 5xx: frameworks answer before they raise."""
 _NO_RESPONSE = "the app ended without an answer"
 _INCOMPLETE_RESPONSE = "the app ended inside its answer"
 
@@ -85,7 +85,7 @@ def _chain(problem: BaseException) -> list[BaseException]:
 
 
 def _unwrapped(problem: BaseException) -> BaseException:
-    """Return the only exception of a group; task groups of frameworks wrap what they raise."""
+    """Return the only exception of a group; task groups of frameworks wrap exceptions."""
     while isinstance(problem, BaseExceptionGroup) and len(problem.exceptions) == 1:
         problem = problem.exceptions[0]
     return problem
@@ -118,7 +118,7 @@ class InProcessExchange:
     Args:
         target: the target with the request path.
         request: the request.
-        max_body_bytes: how many bytes of the response body are kept.
+        max_body_bytes: number of bytes of the response body to keep.
         clock: monotonic clock in seconds.
     """
 
@@ -168,7 +168,7 @@ class InProcessExchange:
         resolve_future(self.body_received)
 
     def fail(self, problem: BaseException | str, status: int = HTTPStatus.INTERNAL_SERVER_ERROR) -> None:
-        """Record that the app raised, with what a server makes of it.
+        """Record an exception of the app as the response that a server would make of it.
 
         Before the head that is a 500, inside of the response a broken response. After the end of the response it
         changes nothing: the client has it already.
@@ -249,17 +249,17 @@ def resolve_future(future: Future[T | None], value: T | None = None) -> None:
 
 
 class CallTransport(ABC):
-    """A transport to something that is called once for each request.
+    """A transport to an object that is called once for each request.
 
     Args:
-        app: what is called.
+        app: the object.
         target: the target with the request path.
-        max_body_bytes: how many bytes of a response body are kept.
+        max_body_bytes: number of bytes of a response body to keep.
         clock: monotonic clock in seconds.
     """
 
     is_one_by_one = False
-    """Whether only one call may be under way, whoever the caller is."""
+    """Whether only one call may be in progress, for all callers together."""
 
     def __init__(self, app: Any, target: Target, *, max_body_bytes: int, clock: Callable[[], float]) -> None:  # noqa: ANN401 - each subclass has its own kind
         self._app, self._target, self._max_body_bytes, self._clock = app, target, max_body_bytes, clock
@@ -387,7 +387,7 @@ class CallableTransport(CallTransport):
     """
 
     def call(self, exchange: InProcessExchange, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Call it, and await what it returns in the event loop of the caller, or in a new one."""
+        """Call it, and await its result in the event loop of the caller, or in a new one."""
         try:
             result = self._app(json.loads(exchange.request.body))
             if inspect.isawaitable(result):

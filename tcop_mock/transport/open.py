@@ -105,7 +105,7 @@ class HeaderTransport:
 
 
 def runner_for(target: Target) -> Callable[[Coroutine[Any, Any, None]], None]:
-    """Return what runs the requests to a target to their end, for code without an event loop.
+    """Return the function that runs coroutines to completion, for code without an event loop.
 
     An app in this process is called in the thread of the caller; see :mod:`tcop_mock.transport.caller`.
     """
@@ -113,14 +113,14 @@ def runner_for(target: Target) -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 def resolve_target(value: object) -> Target:
-    """Return the target that a value stands for.
+    """Return the target that a value names.
 
     Args:
         value: a URL, ``module:app``, a :class:`Target`, an ASGI or WSGI app, a client, a callable that takes a
             callback, or a pair of an app or a client and a path.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the value is none of these.
     """
     if isinstance(value, Target):
         return value
@@ -141,7 +141,7 @@ def _with_path(value: object) -> tuple[Any, str]:
     """Return an app or a client, and the path of the callbacks if a pair names one.
 
     Raises:
-        UsageError: the second of the pair is no path.
+        UsageError: the second item of the pair is not a path.
     """
     match value:
         case (receiver, str() as path):
@@ -161,15 +161,15 @@ def _client_of(value: object, path: str) -> Client | None:
 
 @contextmanager
 def open_target(value: object, max_body_bytes: int, *, insecure: bool = False) -> Iterator[OpenTarget]:
-    """Open what :func:`resolve_target` takes.
+    """Open a target of any kind that :func:`resolve_target` accepts.
 
     Args:
         value: the target.
-        max_body_bytes: how much of a response body is read.
+        max_body_bytes: number of bytes of a response body to read.
         insecure: do not verify the certificate of an https URL.
 
     Raises:
-        UsageError: the value is no target, or the app it names is not there.
+        UsageError: the value is not a target, or the named app does not exist.
     """
     target = resolve_target(value)
     if isinstance(value, str | Target):

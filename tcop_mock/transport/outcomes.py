@@ -1,4 +1,4 @@
-"""The outcome of an attempt that ended with an error, and the sentence that describes it.
+"""Outcomes of attempts that ended with an error, and the sentences that describe them.
 
 This is the only place that maps errors to outcomes: single requests, the load engine, apps in this process, clients of
 the user and Locust all call :func:`failure_from_error`.
@@ -35,7 +35,7 @@ _CLOSED = ("disconnected", "closed connection")
 
 
 class Phase(Enum):
-    """How far an attempt had come when an error ended it."""
+    """Phase of an attempt in which an error ended it."""
 
     CONNECTING = auto()
     """There was no connection yet."""
@@ -87,7 +87,7 @@ def failure_from_error(error: BaseException | None, phase: Phase, deadline_s: fl
 
 
 def timeout_detail(phase: Phase, deadline_s: float) -> str:
-    """Return what was missing when the deadline of an attempt passed."""
+    """Return the sentence about an attempt whose deadline passed, with the missing part of the response."""
     if phase is Phase.BODY:
         return BODY_DID_NOT_END
     missing = "connection" if phase is Phase.CONNECTING else "answer"
@@ -105,7 +105,7 @@ def error_text(error: OSError) -> str:
 
 
 def is_local_error(error: OSError) -> bool:
-    """Return whether this machine has no resources left for a connection, which says nothing about the receiver."""
+    """Return whether this machine has no resources left for a connection. That is not an error of the receiver."""
     return error.errno in _LOCAL_ERRORS
 
 

@@ -92,7 +92,7 @@ def model_parser(reference: str) -> Parse:
     A dataclass, or a callable that does not accept one argument, is called with the keys of the body as keyword
     arguments. Any other callable is called with the body.
 
-    A struct of msgspec, a schema of marshmallow and a serializer of Django check when they convert, load or are asked.
+    A struct of msgspec converts the body, a schema of marshmallow loads it, and a serializer of Django validates it.
     A callable that returns ``False`` rejects the body.
 
     Raises:
@@ -116,7 +116,7 @@ def model_parser(reference: str) -> Parse:
 
 
 def _special_parser(model: Any) -> Parse | None:  # noqa: ANN401 - a user's object
-    """Return the parser of a model whose call would check nothing; ``None`` for other models."""
+    """Return the parser of a model that has to be validated by a method, not by a call; ``None`` for other models."""
     if hasattr(model, "__struct_fields__"):
         return lambda body: sys.modules["msgspec"].convert(body, model)
     if not hasattr(model, "_declared_fields"):

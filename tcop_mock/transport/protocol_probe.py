@@ -1,6 +1,6 @@
-"""Says which protocol a port speaks that does not answer a callback with HTTP.
+"""Probes of a port that does not answer a callback with HTTP: they find out its protocol.
 
-The probes hold neither credentials nor a callback, so that what comes back can be shown.
+The probes contain neither credentials nor a callback, so the replies can be shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 1.0
 _REST_TIMEOUT_S = 0.2
-"""How long the next bytes may take after the first."""
+"""Seconds to wait for further bytes after the first."""
 _MAX_BYTES = 4096
 _SHOWN_BYTES, _SHOWN_BINARY_BYTES = 24, 9
 _SPACE, _DELETE = 0x20, 0x7F
@@ -36,7 +36,7 @@ _TLS_COMPLAINT_STATUSES = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDE
 _TLS_COMPLAINT = re.compile(
     rb"(?:plain|http request|speaking|requires?|use).{0,80}(?:https|tls|ssl)", re.IGNORECASE | re.DOTALL
 )
-"""As Go, nginx, Apache and Tomcat word it."""
+"""Texts of Go, nginx, Apache and Tomcat."""
 TLS_RECORDS = (b"\x15\x03", b"\x16\x03")
 """An alert and a handshake (RFC 8446, 5.1)."""
 _GREETINGS = {
@@ -53,11 +53,11 @@ _FRAME_HEADER = re.compile(rb"\x00..[\x04\x07].\x00\x00\x00\x00", re.DOTALL)
 
 
 async def identify_protocol(target: Target, attempt: Attempt, resolve: Callable[..., Any] = socket.getaddrinfo) -> str:
-    """Return why a target is no HTTP receiver, with the likely cause; empty if it is one, or nothing is known.
+    """Return why a target is not an HTTP receiver, with the likely cause; empty if it is one or the cause is unknown.
 
     Args:
-        target: with an address of its own.
-        attempt: what became of a callback.
+        target: a target with a network address.
+        attempt: the attempt to send a callback to it.
         resolve: function that resolves a host name; may block.
     """
     if attempt.status is not None:
@@ -76,7 +76,7 @@ async def identify_protocol(target: Target, attempt: Attempt, resolve: Callable[
 
 
 def _describe(target: Target, attempt: Attempt, response: bytes | None, hello_response: bytes | None) -> str:
-    """Return what a port speaks by what it sends after a request, and after the first bytes of a TLS client."""
+    """Return the protocol of a port by its replies to a request and to the first bytes of a TLS client."""
     if response is None:
         return ""
     if target.scheme == "https":
@@ -85,7 +85,7 @@ def _describe(target: Target, attempt: Attempt, response: bytes | None, hello_re
 
 
 def _describe_response(response: bytes) -> str:
-    """Return what a port answers to a request without TLS; empty if it answers as an HTTP server."""
+    """Return the description of a port's reply to a request without TLS; empty if it replies as an HTTP server."""
     if not response.startswith(_HTTP_PREFIX):
         return describe_greeting(response)
     return f"it speaks TLS ({_show(response)}): {_HTTPS_ADVICE}" if _TLS_COMPLAINT.search(response) else ""
@@ -118,7 +118,7 @@ def _describe_complaint(target: Target, attempt: Attempt) -> str:
 
 
 def _describe_behind_https(response: bytes, attempt: Attempt) -> str:
-    """Return what a port says without TLS that should speak it."""
+    """Return the description of a port's reply without TLS, for a port that should use TLS."""
     if response.startswith(_HTTP_PREFIX) and not _TLS_COMPLAINT.search(response):
         return f"it speaks HTTP without TLS ({_show(response)}): {_HTTP_ADVICE}"
     if response and not response.startswith((_HTTP_PREFIX, *TLS_RECORDS)):
@@ -127,7 +127,7 @@ def _describe_behind_https(response: bytes, attempt: Attempt) -> str:
 
 
 async def _exchange(target: Target, data: bytes, resolve: Callable[..., Any]) -> bytes | None:
-    """Return what a port sends after some bytes without TLS; ``None`` if there is no connection."""
+    """Return the reply of a port to some bytes without TLS; ``None`` if there is no connection."""
     received = b""
     try:
         async with asyncio.timeout(_TIMEOUT_S) as limit:
