@@ -394,6 +394,8 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
     for name, sent_at, shifts in zip(("firstOccurTime", "recoverTime"), sent_times, shift_sets, strict=False):
         if not shifts and utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
             return f"{name} is shown with month and day in each other's place"
+        if not (shifts or only_with_offset) and _shows_start_of(timestamps, sent_at):
+            return f"{name} is shown with its day, and zeros as its time of day"
     if not any(shift_sets):
         return Inconclusive(
             f"no time of the alarm is shown{' with its offset from UTC' if only_with_offset else ''}",
@@ -407,6 +409,12 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
         if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
             return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
     return None
+
+
+def _shows_start_of(timestamps: Sequence[TimestampInText], sent_at: datetime) -> bool:
+    """Return whether one of the times is the beginning of the day, as it is written or as an instant."""
+    midnight = sent_at.replace(hour=0, minute=0, second=0)
+    return any((0, time.has_offset) in utc_shifts_s([time], midnight) for time in timestamps)
 
 
 def _with_day_as_month(time: datetime) -> datetime:

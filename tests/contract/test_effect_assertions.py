@@ -77,6 +77,16 @@ def test_a_time_with_an_offset_takes_precedence() -> None:
     assert check(result_of("2023-08-07 04:30:15")) is None  # UTC without an offset is correct, too
 
 
+@pytest.mark.parametrize("text", ["2023-08-07T00:00:00+08:00", "2023-08-07 00:00:00", "2023-08-06T16:00:00Z"])
+def test_a_day_with_zeros_as_its_time_is_wrong(text: str) -> None:
+    """Who reads only the day of a time shows midnight; who shows the day without a time, or both, is right."""
+    check = EFFECT_ASSERTIONS["timestamps_match"]
+    assert check(result_of(text)) == "firstOccurTime is shown with its day, and zeros as its time of day"
+    assert check(result_of(f"{text}: 2023-08-07 12:30:15")) is None
+    assert isinstance(check(result_of("on 2023-08-07")), Inconclusive)
+    assert isinstance(check(result_of(text), only_with_offset=True), Inconclusive)
+
+
 @pytest.mark.parametrize(
     "text, problem",
     [

@@ -128,6 +128,12 @@ def has_unknown_dimension(alarm: AlarmBody) -> bool:
     return known is not None and not {key.lower() for key in keys_at(alarm, "alarmObjInfo.dimensions")} <= known
 
 
+def has_null_dimension(alarm: AlarmBody) -> bool:
+    """Return whether the value of a dimension is null, so that no method of a text can be called."""
+    dimensions = value_at(alarm, "alarmObjInfo.dimensions")
+    return isinstance(dimensions, dict) and None in dimensions.values()
+
+
 def breaks_json_formatting(alarm: AlarmBody) -> bool:
     """Return whether the object's name breaks a JSON text built by string formatting."""
     try:

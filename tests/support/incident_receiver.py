@@ -311,6 +311,9 @@ class IncidentReceiver:
     def _open(self, alarm: dict[str, Any]) -> bool:
         """Open an incident unless one is open or has ended; return whether it was opened."""
         key = self.key(alarm)
+        if self.bug == "reopens-at-a-late-repeat" and key in self.incidents:
+            self.incidents[key]["status"] = "open"
+            return False
         if key in self.closed_keys and self.bug != "reopens-what-is-over":
             return False
         if self.incidents.get(key, {}).get("status") == "open":
@@ -326,6 +329,8 @@ class IncidentReceiver:
         start = datetime.fromisoformat(notice["since"])
         if self.bug == "reads-noon-as-midnight":
             notice["since"] = start.replace(hour=start.hour % 12).isoformat()
+        if self.bug == "reads-the-day-only":
+            notice["since"] = start.replace(hour=0, minute=0, second=0).isoformat()
         if self.bug == "swaps-month-and-day" and start.day <= 12:
             notice["since"] = start.replace(month=start.day, day=start.month).isoformat()
         if self.bug == "shifts-twice":

@@ -43,6 +43,7 @@ from correct_receiver_variants import (
     guarded_breaking,
     guarded_comparing,
     guarded_except,
+    has_null_dimension,
     has_unknown_dimension,
     has_unknown_product,
     has_unreadable_number,
@@ -230,6 +231,7 @@ PAYLOAD_MUTANTS: dict[str, Handler] = {
         lambda request, reply: INTERNAL_ERROR if reply.status == 200 and b"\n" in request.body.strip() else None
     ),
     "TCM313-chokes-on-duplicate-keys": with_changed_reply(reject_duplicate_keys),
+    "TCM314-strips-a-null": rejecting(has_null_dimension),
     "TCM314-reads-values-as-numbers": rejecting(has_unreadable_number),
     "TCM317-needs-the-policy-type-in-chinese": rejecting(
         lambda alarm: value_at(alarm, f"{POLICY}.policyTypeCName") == ""
