@@ -468,22 +468,26 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
 
 
 def acked_survives(result: EffectScenarioResult) -> str | Inconclusive | None:
-    """Assert that each alarm that was acknowledged in the last step has an effect after the receiver has ended.
+    """Assert that each alarm that was acknowledged in the second step has an effect after the receiver has ended.
 
-    The first step is an alarm before that.
+    The first step is an alarm before that, a third one is an alarm after it.
     """
     if len(result.step_results) == 1:
         return Inconclusive(NO_FIRST_EFFECT)
-    first, last = result.step_results
+    first, last, *later = result.step_results
     if not any(attempt.accepted for attempt in last.attempts) and last.step.send_mode is SendMode.THEN_KILLED:
         return Inconclusive(f"{last.step.title}: {describe_response(last.attempts[0])}")
-    if not acked_without_effect(result.scenario, last.step, last.attempts, last.after):
+    lossy = [one for one in (last, *later) if acked_without_effect(result.scenario, one.step, one.attempts, one.after)]
+    if not lossy:
         return None
+    last = lossy[0]
     if last.is_cut_short:
         return Inconclusive(f"{last.step.title}: undecided, --max-time ends before {last.step.wait_s:g} s")
-    if not any(effect.mentions(first.step.tokens) for effect in last.after.effects):
-        return "acknowledged, and after the restart without effect, as is the alarm before it: all is kept in memory"
-    return "acknowledged, and without effect after the restart"
+    if last in later:
+        return f"{last.step.title}: acknowledged, and without effect"
+    is_first_kept = any(effect.mentions(first.step.tokens) for effect in last.after.effects)
+    addition = "" if is_first_kept else ", as is the alarm before it: all is kept in memory"
+    return f"acknowledged, and without effect after the restart{addition}"
 
 
 def acked_without_effect(

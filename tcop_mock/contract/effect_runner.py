@@ -180,7 +180,7 @@ class EffectRunner:
                 if isinstance(result, ScenarioProblem):
                     return result
                 step_results.append(result)
-                if not _matches_expectation(result.step, before, result.after):
+                if not _matches_expectation(result.step, before, result.after) or _is_lost_at_end(scenario, result):
                     break
                 before = result.after
         return EffectScenarioResult(scenario, tuple(step_results))
@@ -379,6 +379,12 @@ def _is_accepted(attempt: Attempt) -> bool:
 def _relation(before: int, after: int) -> str:
     """Return how a count changed, as an expectation; no change: nothing is expected."""
     return "more" if after > before else "less" if after < before else ""
+
+
+def _is_lost_at_end(scenario: EffectScenario, result: StepResult) -> bool:
+    """Return whether the receiver has ended in a step, and has lost what it acknowledged."""
+    step = result.step
+    return step.send_mode in ENDING_MODES and bool(acked_without_effect(scenario, step, result.attempts, result.after))
 
 
 def _is_awaited(step: Step, before: EffectSnapshot, after: EffectSnapshot) -> bool:

@@ -6,7 +6,7 @@ Where the receiver does not take the usual plain callback, another one is found 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +53,8 @@ _CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
 _CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
 """Words of OpenSSL's messages about a certificate, which show that the port uses TLS."""
 _WRONG_PATH_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+_USER_AGENT = "Mozilla/5.0 (compatible; tcop-mock)"
+_FILTER_HINT = "; where credentials change nothing, it filters by another thing, such as the address"
 _FORMS = (Form.DOCUMENTED, Form.OBSERVED)
 
 
@@ -160,6 +162,8 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         )
     if not target.app:
         raise_if_no_http(await identify(target, attempt), target)
+    if attempt.status in AUTH_REJECTION_STATUSES:
+        await _raise_if_user_agent_wanted(plain_request, attempt, target, transport=transport, deadline_s=deadline_s)
     raise_if_unusable(attempt, target, wait_s)
     if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_UP_THRESHOLD_S:
         return Preflight(attempt, deadline_s, max_in_flight=max_in_flight)
@@ -172,6 +176,25 @@ async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
         if served < probes or attempt.duration_s > deadline_s / 2:
             break
     return Preflight(attempt, deadline_s, capacity, max_in_flight)
+
+
+async def _raise_if_user_agent_wanted(
+    plain_request: OutgoingRequest, rejected: Attempt, target: Target, *, transport: Transport, deadline_s: float
+) -> None:
+    """Send a rejected callback once more, with a User-Agent; refuse a target that accepts it then.
+
+    Raises:
+        TargetError: the receiver rejects requests without a User-Agent.
+    """
+    if any(name.lower() == "user-agent" for name, _ in plain_request.headers):
+        return
+    headers = (*plain_request.headers, ("User-Agent", _USER_AGENT))
+    attempt = await transport(replace(plain_request, headers=headers), deadline_s=deadline_s)
+    if attempt.accepted:
+        raise TargetError(
+            f"{target} answers {rejected.status} to a plain callback, and accepts it with a User-Agent: no page of "
+            "TCOP says that callbacks have one, so accept them without; `--header 'User-Agent: NAME'` checks the rest"
+        )
 
 
 async def _served_at_once(
@@ -235,7 +258,8 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
         raise CredentialsRejectedError(
             f"{target} answers {attempt.status} to a plain callback, so it wants {wanted_credentials}: "
             "put USER:PASSWORD@ before the host (TCOP_MOCK_TARGET or @FILE keep them out of the process list), "
-            "with @ : / % and signs beyond ASCII percent-encoded",
+            "with @ : / % and signs beyond ASCII percent-encoded"
+            f"{_FILTER_HINT if attempt.status == HTTPStatus.FORBIDDEN else ''}",
             attempt,
         )
     if attempt.status in _WRONG_PATH_STATUSES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,9 @@ from incident_receiver import IncidentReceiver
 from incident_receivers import check_with_observer
 from run_check import check_directly, failed_codes
 
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.domain.verdict import ClauseStatus
+from tcop_mock.errors import TargetError
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.messages import ReceivedRequest, Reply
 
@@ -73,6 +76,35 @@ def test_a_receiver_that_takes_the_plain_callback_is_asked_for_no_other() -> Non
     verdict = check_directly(correct_receiver, clauses=CLAUSES)
     assert not verdict.notes
     assert failed_codes(verdict) == set()
+
+
+def test_who_filters_requests_without_user_agent_wants_no_credentials() -> None:
+    """The error names what the trial found. Where the request has a User-Agent already, nothing is tried."""
+
+    def handler(request: ReceivedRequest) -> Reply:
+        return correct_receiver(request) if request.header("user-agent") else Reply(403)
+
+    with pytest.raises(TargetError, match=r"answers 403 to .*, and accepts it with a User-Agent: no page"):
+        check_directly(handler, clauses=["TCM302"])
+    profile = load_profile()
+    profile = replace(profile, delivery=replace(profile.delivery, headers=(("User-Agent", "ops"),)))
+    agents: list[str] = []
+
+    def forbidding(request: ReceivedRequest) -> Reply:
+        agents.append(request.header("user-agent"))
+        return Reply(401)
+
+    with pytest.raises(TargetError, match=r"wants credentials"):
+        check_directly(forbidding, clauses=["TCM302"], profile=profile)
+    assert agents == ["ops"]
+
+
+def test_who_forbids_all_may_filter_by_another_thing() -> None:
+    """A 403 that a User-Agent does not change may be about credentials or about the sender; a 401 is not."""
+    with pytest.raises(TargetError, match=r"wants credentials: .*; where credentials change nothing, it filters by"):
+        check_directly(lambda _request: Reply(403), clauses=["TCM302"])
+    with pytest.raises(TargetError, match=r"wants credentials: .* percent-encoded$"):
+        check_directly(lambda _request: Reply(401), clauses=["TCM302"])
 
 
 class _DropsCvm(IncidentReceiver):

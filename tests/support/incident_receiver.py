@@ -97,6 +97,7 @@ class IncidentReceiver:
     seen_at_s: dict[str, float] = field(default_factory=dict)
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_ending: bool = False
+    is_cold: bool = True
 
     async def __call__(self, received: ReceivedRequest) -> Reply:
         """Respond to a callback, or show the state."""
@@ -125,6 +126,7 @@ class IncidentReceiver:
 
     def end(self) -> None:
         """Lose what a bug keeps in memory; all else is where the next process finds it."""
+        self.is_cold = True
         if self.bug == "has-its-queue-in-memory":
             for task in self.tasks:
                 task.cancel()
@@ -205,6 +207,9 @@ class IncidentReceiver:
         is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
         is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
         is_cvm = alarm["alarmPolicyInfo"]["policyType"].startswith("cvm")
+        if self.bug == "drops-the-first-after-a-start" and self.is_cold:
+            self.is_cold = False
+            return reply
         if self.bug == "drops-cvm" and is_cvm:
             return reply
         if self.bug in {"knows-text-only", "knows-numbers-only"}:

@@ -130,6 +130,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM604-mentions-everybody": partial(WECOM_RECEIVER, "mentions-everybody"),
     "TCM701-has-its-queue-in-memory": partial(WECOM_RECEIVER, "has-its-queue-in-memory", delay_s=0.3),
     "TCM701-has-its-incidents-in-memory": partial(IncidentReceiver, "has-all-in-memory"),
+    "TCM701-drops-the-first-alarm-after-a-start": partial(IncidentReceiver, "drops-the-first-after-a-start"),
     "TCM702-acks-while-it-ends": partial(WECOM_RECEIVER, "acks-while-it-ends"),
     "TCM702-has-its-queue-in-memory": partial(IncidentReceiver, "has-its-queue-in-memory", delay_s=0.3),
 }
