@@ -143,8 +143,21 @@ class ConnectionFlags(Protocol):
     def resolve(self) -> tuple[str, ...]: ...  # noqa: D102 - a protocol
 
 
-def read_connection(flags: ConnectionFlags) -> ConnectionOptions:
+class ReachFlags(ConnectionFlags, Protocol):
+    """The options of a command that sends requests."""
+
+    @property
+    def headers(self) -> tuple[str, ...]: ...  # noqa: D102 - a protocol
+    @property
+    def insecure(self) -> bool: ...  # noqa: D102 - a protocol
+
+
+def read_connection(flags: ConnectionFlags, *, opens_files: bool = True) -> ConnectionOptions:
     """Return the options of connections.
+
+    Args:
+        flags: the options of the command.
+        opens_files: whether the files are read now, and not later by someone else.
 
     Raises:
         UsageError: a file cannot be used, or an address is invalid; says which and why.
@@ -153,7 +166,7 @@ def read_connection(flags: ConnectionFlags) -> ConnectionOptions:
         raise UsageError("--key: write --cert FILE, too; it is the key of that certificate")
     addresses = tuple(map(_parse_address, flags.resolve))
     options = ConnectionOptions(flags.cacert or "", flags.cert or "", flags.key or "", addresses)
-    if options.cacert or options.cert:
+    if opens_files and (options.cacert or options.cert):
         from tcop_mock.transport.connect import tls_context  # noqa: PLC0415 - it loads OpenSSL
 
         tls_context(insecure=False, options=options)

@@ -10,7 +10,7 @@ from tcop_mock.cli import completers
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.command import command, option
 from tcop_mock.cli.options import GENERATE, OUTPUT, common_options, generation_options
-from tcop_mock.cli.target_options import header_option
+from tcop_mock.cli.target_options import reach_options
 from tcop_mock.cli.value_types import WholeNumber
 from tcop_mock.domain.callback import Form
 from tcop_mock.domain.shape import Lang
@@ -18,6 +18,9 @@ from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, GenerationOptions
+    from tcop_mock.cli.target_options import ReachOptions
+
+SCRIPT = "Script"
 
 
 @command(
@@ -102,8 +105,8 @@ tcop-mock emit cvm/events --set alarmStatus=2 --format curl
     help="Print bodies, or a script that posts them.  [default: json for one body, else ndjson]",
 )
 @option("--pretty", group=OUTPUT, is_flag=True, help="Indent one body.")
-@option("--to", group=OUTPUT, metavar="URL", help="Receiver in a script.  [default: http://127.0.0.1:8080/]")
-@header_option(OUTPUT)
+@option("--to", group=SCRIPT, metavar="URL", help="Receiver in a script.  [default: http://127.0.0.1:8080/]")
+@reach_options(SCRIPT)
 @common_options(seed=True, profile=True, catalog=True)
 def emit_command(
     pattern: str,
@@ -113,12 +116,13 @@ def emit_command(
     output_format: str | None,
     pretty: bool,
     to: str | None,
-    headers: tuple[str, ...],
+    reach: ReachOptions,
     common: CommonOptions,
 ) -> None:
     """Print callbacks.
 
-    Prints one body, or one per line. The same seed gives the same bytes on every machine.
+    Prints one body, or one per line. The same seed gives the same bytes on every machine. A script names the files of
+    --cacert, --cert and --key, and reads them when it runs; curl and hurl take these, --insecure and --resolve.
     """
     from tcop_mock.cli.emit import emit
 
@@ -129,7 +133,7 @@ def emit_command(
         output_format=output_format,
         pretty=pretty,
         to=to,
-        headers=headers,
+        reach=reach,
         common=common,
     )
 

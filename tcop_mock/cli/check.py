@@ -34,6 +34,7 @@ from tcop_mock.cli.observation import (
     StartedReceiver,
     app_calls,
     build_observation,
+    connection_flags,
     effects_hint,
     observation_notes,
     print_calls,
@@ -46,7 +47,7 @@ from tcop_mock.cli.stdout import ignore_broken_pipe
 from tcop_mock.cli.value_types import NO_LIMIT
 from tcop_mock.contract.check import planned_requests, run_check
 from tcop_mock.contract.plan import CheckPlan
-from tcop_mock.contract.reproduce import INSECURE, Flag
+from tcop_mock.contract.reproduce import Flag
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.target import Parser, Target, mask_query_secrets
 from tcop_mock.domain.verdict import ClauseStatus, RunFinished
@@ -160,7 +161,7 @@ def check(
         return check_target(outputs)
     from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
 
-    with run_page(target, common, insecure=options.reach.insecure, view="contract") as page:
+    with run_page(target, common, reach=options.reach, view="contract") as page:
         page.follow_check()
         code = check_target(outputs._replace(page=page))
         page.wait(code, common)
@@ -315,15 +316,7 @@ def _load_template(file: str | None, common: CommonOptions) -> NotificationTempl
 
 def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag]:
     """Yield the flags of a reproduction command that say how to reach the receiver."""
-    reach = options.reach
-    if reach.insecure:
-        yield INSECURE
-    for name in ("cacert", "cert", "key"):
-        if file := getattr(reach, name):
-            yield Flag(f"--{name}", file)
-    for name, values in (("--resolve", reach.resolve), ("--header", reach.headers)):
-        for value in values:
-            yield Flag(name, value)
+    yield from connection_flags(options.reach)
     if not options.auth_from_url:
         yield Flag("--no-auth-from-url")
     if pace:

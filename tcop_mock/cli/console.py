@@ -20,13 +20,14 @@ import click
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.validator import CallbackValidator
-from tcop_mock.cli.arguments import target_text
+from tcop_mock.cli.arguments import parse_header, read_connection, target_text
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.listen import fault_plan, open_listener
 from tcop_mock.cli.load_plan import build_storm_plan, preflight, prepare_script
-from tcop_mock.cli.observation import build_observation, reproduction_flags
+from tcop_mock.cli.observation import build_observation, connection_flags, reproduction_flags
 from tcop_mock.cli.options import GenerationOptions, LoadOptions
+from tcop_mock.cli.target_options import NO_REACH, ReachOptions
 from tcop_mock.cli.value_types import notify
 from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.load_summary import LoadResult
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     import socket
 
     from tcop_mock.catalog.loader import Catalog
+    from tcop_mock.cli.arguments import ReachFlags
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.console.app import ConsoleApp
@@ -63,7 +65,7 @@ class ConsoleOptions:
 
     target: str | None
     allow_host: tuple[str, ...]
-    insecure: bool
+    reach: ReachOptions
     port: int
     opens: bool
     listen_host: str
@@ -83,6 +85,7 @@ def listen_with_page(  # noqa: PLR0913 - one parameter an option
     receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
+    reach: ReachOptions,
     common: CommonOptions,
 ) -> int:
     """Receive requests as ``listen`` does, and show them on a page; return the exit code.
@@ -93,7 +96,7 @@ def listen_with_page(  # noqa: PLR0913 - one parameter an option
     options = ConsoleOptions(
         target=None,
         allow_host=(),
-        insecure=False,
+        reach=reach,
         port=0,
         opens=False,
         listen_host=host,
@@ -139,11 +142,10 @@ async def _serve(
     target: Target | None,
     listening: socket.socket,
 ) -> int:
-    from tcop_mock.console.delivery import TargetSetting  # noqa: PLC0415 - an extra
     from tcop_mock.console.server import serving  # noqa: PLC0415 - an extra
 
-    setting = TargetSetting(target, frozenset(options.allow_host), options.insecure)
-    app = build_app(listening, setting, common, options.observer)
+    setting = target_setting(target, options.reach, options.allow_host)
+    app = build_app(listening, setting, common, options.reach, options.observer)
     plan = fault_plan(receiving, common)
     with open_listener(
         receiving,
@@ -152,6 +154,7 @@ async def _serve(
         observer=app.conversation,
         prints=options.prints,
         reply_to=app.check.forwarded.reply_to,
+        reach=options.reach,
     ) as listener:
         listener.stop_on_signals()
         async with listener.server(options.listen_host, options.listen_port, plan) as sink:
@@ -165,10 +168,29 @@ async def _serve(
     return listener.exit_code()
 
 
+def target_setting(target: Target | None, reach: ReachFlags, allowed_hosts: tuple[str, ...] = ()) -> TargetSetting:
+    """Return the target of a page, and how to connect to it.
+
+    Raises:
+        UsageError: a file cannot be used, or an address or a header is invalid.
+    """
+    from tcop_mock.console.delivery import TargetSetting  # noqa: PLC0415 - an extra
+
+    return TargetSetting(
+        target,
+        frozenset(allowed_hosts),
+        reach.insecure,
+        read_connection(reach),
+        tuple(parse_header("--header", text) for text in reach.headers),
+        tuple(connection_flags(reach)),
+    )
+
+
 def build_app(
     listening: socket.socket,
     setting: TargetSetting,
     common: CommonOptions,
+    reach: ReachFlags,
     observer: ObserverOptions | None = None,
 ) -> ConsoleApp:
     """Return the page for a socket, without a receiving end.
@@ -183,7 +205,7 @@ def build_app(
     from tcop_mock.console.delivery import CallbackSender  # noqa: PLC0415 - an extra
     from tcop_mock.console.storm import Storm  # noqa: PLC0415 - an extra
 
-    commands, conversation = ConsoleCommands(common, setting.insecure), Conversation(time.time)
+    commands, conversation = ConsoleCommands(common, reach), Conversation(time.time)
     options = observer or ObserverOptions()
     build_observation(options)  # a wrong value is an error now, not when a check begins
     observation = Observation(lambda: build_observation(options), tuple(reproduction_flags(options)))
@@ -218,8 +240,8 @@ class ConsoleCommands:
     """The work of emit, replay and load for the page."""
 
     common: CommonOptions
-    insecure: bool = False
-    """Do not verify the certificate of an https URL."""
+    reach: ReachFlags = NO_REACH
+    """Options of the connections."""
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -264,9 +286,7 @@ class ConsoleCommands:
         common = self._common(options.seed, options.profile)
         generator = Generator(options.seed, wire_format=common.profile.wire_format)
         storm = ScenarioSchedule(load_scenario(options.scenario), self.catalog, generator)
-        plan = build_storm_plan(
-            storm, options.time_scale, _storm_options(options, target, insecure=self.insecure), target, common
-        )
+        plan = build_storm_plan(storm, options.time_scale, _storm_options(options, target, self.reach), target, common)
         shape, _ = weighted_shapes(self.catalog, plan.mix)[0]
         ledger = Ledger(None)
         run = LoadRun(
@@ -325,7 +345,7 @@ def _member(enum: type[Form | Lang], value: str, name: str) -> str:
     return value
 
 
-def _storm_options(options: StormOptions, target: Target, *, insecure: bool) -> LoadOptions:
+def _storm_options(options: StormOptions, target: Target, reach: ReachFlags) -> LoadOptions:
     return LoadOptions(
         rate=None,
         arrivals="constant",
@@ -337,13 +357,13 @@ def _storm_options(options: StormOptions, target: Target, *, insecure: bool) -> 
         warm_up=0.0,
         max_inflight=MAX_STORM_IN_FLIGHT,
         mixes=(),
-        headers=(),
+        headers=reach.headers,
         timeout=None,
-        insecure=insecure,
-        cacert=None,
-        cert=None,
-        key=None,
-        resolve=(),
+        insecure=reach.insecure,
+        cacert=reach.cacert,
+        cert=reach.cert,
+        key=reach.key,
+        resolve=reach.resolve,
         allow_host=(target.host,),
         max_rate=MAX_STORM_RATE,
         max_count=MAX_STORM_COUNT,

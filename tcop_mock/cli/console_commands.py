@@ -10,13 +10,14 @@ from tcop_mock.cli.command import command, option
 from tcop_mock.cli.effect_options import page_observer_options
 from tcop_mock.cli.options import TARGET, common_options
 from tcop_mock.cli.receive_options import LISTEN, receive_options
-from tcop_mock.cli.target_options import insecure_option
+from tcop_mock.cli.target_options import reach_options
 from tcop_mock.cli.value_types import WholeNumber
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.cli.target_options import ReachOptions
 
 _PORT = WholeNumber(0, 65535)
 _PAGE = "Page"
@@ -37,7 +38,7 @@ tcop-mock console @url.txt --listen-port 9000 --record got.jsonl
     metavar="HOST",
     help="Allow the page to name a target on another machine, by its name; repeatable.",
 )
-@insecure_option(TARGET)
+@reach_options(TARGET)
 @option("--port", group=_PAGE, type=_PORT, default=0, metavar="N", help="Port of the page.  [default: a free one]")
 @option("--open", "opens", group=_PAGE, is_flag=True, help="Open the page in the browser.")
 @option(
@@ -63,7 +64,7 @@ def console_command(
     target: str | None,
     *,
     allow_host: tuple[str, ...],
-    insecure: bool,
+    reach: ReachOptions,
     port: int,
     opens: bool,
     listen_host: str,
@@ -86,7 +87,7 @@ def console_command(
         ConsoleOptions(
             target=target,
             allow_host=allow_host,
-            insecure=insecure,
+            reach=reach,
             port=port,
             opens=opens,
             listen_host=listen_host,

@@ -63,7 +63,7 @@ tcop-mock check --model receiver:Callback   # a parser, no HTTP
     default=True,
     help="Check that the receiver requires the credentials in TARGET.  [default: auth-from-url]",
 )
-@reach_options
+@reach_options(TARGET)
 @option(
     "--wait",
     "wait_s",

@@ -8,15 +8,16 @@ import click
 
 from tcop_mock.cli import completers
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import EDIT, OUTPUT, RUN, common_options, edit_options, generation_options
+from tcop_mock.cli.options import EDIT, OUTPUT, RUN, TARGET, common_options, edit_options, generation_options
 from tcop_mock.cli.receive_options import LISTEN, receive_options
-from tcop_mock.cli.target_options import delivery_options
+from tcop_mock.cli.target_options import NO_REACH, delivery_options, reach_options
 from tcop_mock.cli.value_types import WholeNumber, positive_duration
+from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, GenerationOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
-    from tcop_mock.cli.target_options import DeliveryOptions
+    from tcop_mock.cli.target_options import DeliveryOptions, ReachOptions
 
 _set, _unset = edit_options(EDIT)
 
@@ -100,6 +101,7 @@ tcop-mock listen --fault status:503:2 --fault delay:6s:0.1
     help="Port to listen on; 0 takes a free one.  [default: 0]",
 )
 @receive_options
+@reach_options(TARGET)
 @option("--console", "has_page", group=OUTPUT, is_flag=True, help="Show the requests on a local page, too.")
 @option("--count", group=RUN, type=WholeNumber(min=1), metavar="N", help="Stop after N requests.")
 @option("--max-time", group=RUN, type=positive_duration, metavar="TIME", help="Stop after that time.")
@@ -109,6 +111,7 @@ def listen_command(
     host: str,
     port: int,
     receiving: ReceiveOptions,
+    reach: ReachOptions,
     has_page: bool,
     count: int | None,
     max_time: float | None,
@@ -122,12 +125,16 @@ def listen_command(
     first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
+    if reach != NO_REACH and not (receiving.forward or has_page):
+        raise UsageError("options of connections: add --forward URL, whose receiver they are for")
     if has_page:
         from tcop_mock.cli.console import listen_with_page as listen
     else:
         from tcop_mock.cli.listen import listen
 
-    return listen(host=host, port=port, receiving=receiving, count=count, max_time_s=max_time, common=common)
+    return listen(
+        host=host, port=port, receiving=receiving, count=count, max_time_s=max_time, reach=reach, common=common
+    )
 
 
 @command(

@@ -6,7 +6,7 @@ import itertools
 import json
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks.generator import Generator, LifecyclePoint, parse_lifecycle
@@ -14,7 +14,7 @@ from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTemplate
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, supports
-from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
+from tcop_mock.cli.arguments import add_headers, read_connection, read_text, resolve_target
 from tcop_mock.cli.choices import SCRIPT_FORMATS
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.domain.callback import Form, State
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tcop_mock.cli.options import CommonOptions, GenerationOptions
+    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.domain.shape import Shape
 
@@ -189,7 +190,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
     output_format: str | None,
     pretty: bool,
     to: str | None,
-    headers: tuple[str, ...],
+    reach: ReachOptions,
     common: CommonOptions,
 ) -> None:
     """Print callbacks: one body, one per line, or a script that posts them."""
@@ -197,9 +198,12 @@ def emit(  # noqa: PLR0913 - one parameter an option
     shapes = without_unpublished(common.catalog().match(pattern))
     if output_format in SCRIPT_FORMATS and (common.as_json or pretty):
         raise UsageError(f"--format {output_format} is not JSON: leave --json and --pretty out")
-    if (to or headers) and output_format not in SCRIPT_FORMATS:
+    given = ["--to"] if to else []
+    given += [f"--{name.rstrip('s') if name == 'headers' else name}" for name, value in asdict(reach).items() if value]
+    if given and output_format not in SCRIPT_FORMATS:
         raise UsageError(
-            f"--to and --header go with --format {'|'.join(sorted(SCRIPT_FORMATS))}; `tcop-mock send` posts at once"
+            f"{given[0]}: add --format {'|'.join(sorted(SCRIPT_FORMATS))}, which it goes with; "
+            "`tcop-mock send` posts at once"
         )
     many = count > 1 or len(shapes) > 1 or generation.lifecycle is not None
     if many and (output_format == "json" or pretty) and not common.as_json:
@@ -210,7 +214,11 @@ def emit(  # noqa: PLR0913 - one parameter an option
         from tcop_mock.reports.scripts import NamedBody, request_script  # noqa: PLC0415 - most output is no script
 
         letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
-        parts = request_script(output_format, letters, _receiver(to), add_headers(common.profile.delivery, headers))
+        rules = add_headers(common.profile.delivery, reach.headers)
+        connection = read_connection(reach, opens_files=False)
+        parts = request_script(
+            output_format, letters, _receiver(to), rules, insecure=reach.insecure, connection=connection
+        )
     elif common.as_json:
         parts = _document(callbacks, common.seed)
     else:

@@ -20,12 +20,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tcop_mock.callbacks.validator import CallbackValidator
-from tcop_mock.cli.arguments import read_text, resolve_secret, target_text, warn_of_other_machine
+from tcop_mock.cli.arguments import (
+    parse_header,
+    read_connection,
+    read_text,
+    resolve_secret,
+    target_text,
+    warn_of_other_machine,
+)
 from tcop_mock.cli.listen_control import CONTROL_PATH, CONTROL_TOKEN_VARIABLE, ControlApi, ReceivedLog
 from tcop_mock.cli.listen_emit import emit_callbacks
 from tcop_mock.cli.stdout import silence_stdout
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
-from tcop_mock.domain.target import Credentials, Secret, Target
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions, Credentials, Secret, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.json import VERSION
 from tcop_mock.reports.recording import Record, Recording
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     from tcop_mock.catalog.loader import Catalog
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
+    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.server.faults import Fault
     from tcop_mock.server.messages import Handler
@@ -80,16 +88,24 @@ class Forwarder:
     Args:
         target: the receiver; its path precedes that of each request.
         rules: with the deadline.
+        headers: replace those of the same name in each request.
+        insecure: do not verify the certificate of an https URL.
+        connection: authorities, client certificate, addresses of host names.
     """
 
     target: Target
     rules: DeliveryRules
+    headers: tuple[tuple[str, str], ...] = ()
+    insecure: bool = False
+    connection: ConnectionOptions = DEFAULTS
 
     async def answer(self, received: ReceivedRequest) -> Reply:
         """Pass a request on once, and return the response; 504 where none came inside the deadline, else 502."""
         headers = tuple((name, value) for name, value in received.headers if name not in _HOP_BY_HOP)
         if self.target.credentials is not None:
             headers = tuple(pair for pair in headers if pair[0] != "authorization")
+        replaced = {name.lower() for name, _ in self.headers}
+        headers = (*(pair for pair in headers if pair[0] not in replaced), *self.headers)
         prefix = self.target.path.rstrip("/")
         path = prefix + received.path if received.path != "/" or not prefix else prefix
         try:
@@ -98,7 +114,12 @@ class Forwarder:
             )
         except UsageError as problem:
             return Reply(HTTPStatus.BAD_REQUEST, f"{problem}\n".encode())
-        transport = HttpTransport(replace(self.target, path=path), max_body_bytes=self.rules.answer_cap_bytes)
+        transport = HttpTransport(
+            replace(self.target, path=path),
+            max_body_bytes=self.rules.answer_cap_bytes,
+            insecure=self.insecure,
+            connection=self.connection,
+        )
         attempt = await transport(request, deadline_s=self.rules.timeout_s)
         if attempt.status is None or attempt.outcome in {Outcome.TIMED_OUT, Outcome.RESET_IN_ANSWER}:
             is_late = attempt.outcome is Outcome.TIMED_OUT
@@ -115,11 +136,12 @@ def listen(  # noqa: PLR0913 - one parameter an option
     receiving: ReceiveOptions,
     count: int | None,
     max_time_s: float | None,
+    reach: ReachOptions,
     common: CommonOptions,
 ) -> int:
     """Receive requests until the count, the time limit or a signal; return the exit code."""
     plan = fault_plan(receiving, common)
-    with open_listener(receiving, common, count=count) as listener:
+    with open_listener(receiving, common, count=count, reach=reach) as listener:
         asyncio.run(listener.listen(host, port, plan, max_time_s))
     return listener.exit_code()
 
@@ -149,6 +171,7 @@ def open_listener(  # noqa: PLR0913 - what a listener has
     observer: RequestObserver | None = None,
     prints: bool = True,
     reply_to: Callable[[ReceivedRequest], Awaitable[Reply] | None] | None = None,
+    reach: ReachOptions | None = None,
 ) -> Iterator[Listener]:
     """Yield the listener of some options; its recording is open meanwhile.
 
@@ -166,7 +189,7 @@ def open_listener(  # noqa: PLR0913 - what a listener has
             count,
             observer=observer,
             prints=prints,
-            forwarder=_forwarder(receiving.forward, common),
+            forwarder=_forwarder(receiving.forward, reach, common),
             control_token=resolve_secret(receiving.control_token, CONTROL_TOKEN_VARIABLE, "--control-token"),
             faults=list(receiving.faults),
             reply_to=reply_to,
@@ -439,11 +462,11 @@ def _open_recording(name: str | None, *, is_synced: bool) -> Iterator[Recording 
         yield recording
 
 
-def _forwarder(given: str | None, common: CommonOptions) -> Forwarder | None:
+def _forwarder(given: str | None, reach: ReachOptions | None, common: CommonOptions) -> Forwarder | None:
     """Return what passes requests on to the receiver of ``--forward``.
 
     Raises:
-        UsageError: it is no URL.
+        UsageError: it is no URL, or an option of its connections is invalid.
     """
     text = target_text(given) if given else ""
     if not text:
@@ -452,7 +475,12 @@ def _forwarder(given: str | None, common: CommonOptions) -> Forwarder | None:
     if target.app:
         raise UsageError(f"--forward {target} is an app in this process; start it, and give its URL")
     warn_of_other_machine(target, common)
-    return Forwarder(target, common.profile.delivery)
+    if reach is None:
+        return Forwarder(target, common.profile.delivery)
+    headers = tuple(parse_header("--header", header) for header in reach.headers)
+    return Forwarder(
+        target, common.profile.delivery, headers, insecure=reach.insecure, connection=read_connection(reach)
+    )
 
 
 def _credentials(given: str | None) -> Credentials | None:

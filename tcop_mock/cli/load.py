@@ -38,6 +38,7 @@ from tcop_mock.reports.load_json import load_document
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tcop_mock.cli.arguments import ReachFlags
     from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
     from tcop_mock.cli.run_page import RunPage
     from tcop_mock.domain.load import LoadPlan
@@ -101,16 +102,16 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
         return _finish(result, files, common)
 
     try:
-        return _with_page(run_and_report, plan, common) if has_page else run_and_report(None)
+        return _with_page(run_and_report, plan, load, common) if has_page else run_and_report(None)
     finally:
         ledger.close()
 
 
-def _with_page(run: Callable[[RunPage], int], plan: LoadPlan, common: CommonOptions) -> int:
+def _with_page(run: Callable[[RunPage], int], plan: LoadPlan, reach: ReachFlags, common: CommonOptions) -> int:
     """Run a load, and show it on a page; return the exit code."""
     from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most loads have no page
 
-    with run_page(plan.target, common, insecure=plan.insecure, view="storm") as page:
+    with run_page(plan.target, common, reach=reach, view="storm") as page:
         page.follow_load()
         code = run(page)
         page.wait(code, common)

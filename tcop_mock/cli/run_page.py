@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tcop_mock.cli.console import build_app, require_extra
+from tcop_mock.cli.console import build_app, require_extra, target_setting
 from tcop_mock.cli.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
+    from tcop_mock.cli.arguments import ReachFlags
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.console.app import ConsoleApp
     from tcop_mock.domain.load_summary import LoadEvent, LoadResult
@@ -104,25 +105,24 @@ def interrupt_main_thread() -> None:
 
 
 @contextlib.contextmanager
-def run_page(target: Target, common: CommonOptions, *, insecure: bool, view: str) -> Iterator[RunPage]:
+def run_page(target: Target, common: CommonOptions, *, reach: ReachFlags, view: str) -> Iterator[RunPage]:
     """Serve a page inside ``with``, and print its address to standard error.
 
     Args:
         target: the receiver; the page sends to it, unless it is an app or a parser in this process.
         common: common options.
-        insecure: do not verify the certificate of an https URL.
+        reach: options of the connections of the page.
         view: view that the address opens.
 
     Raises:
-        UsageError: the extra is not installed.
+        UsageError: the extra is not installed, or a file or an address of ``reach`` cannot be used.
     """
     require_extra()
-    from tcop_mock.console.delivery import TargetSetting  # noqa: PLC0415 - an extra
     from tcop_mock.console.server import bind  # noqa: PLC0415 - an extra
 
     with contextlib.closing(bind(0)) as listening:
-        setting = TargetSetting(None if target.app else target, insecure=insecure)
-        app = build_app(listening, setting, common)
+        setting = target_setting(None if target.app else target, reach)
+        app = build_app(listening, setting, common, reach)
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         thread = threading.Thread(target=lambda: asyncio.run(_serve(app, listening, started)), name="page", daemon=True)
         thread.start()

@@ -26,7 +26,7 @@ tcop-mock doctor @url.txt --quiet   # problems only
 )
 @click.argument("target", required=False, metavar="[URL]")
 @timeout_option(TARGET, "Time limit of each step.  [default: deadline of one POST in the profile]")
-@reach_options
+@reach_options(TARGET)
 @common_options(seed=True, profile=True, catalog=True)
 def doctor_command(target: str | None, *, timeout: float | None, reach: ReachOptions, common: CommonOptions) -> int:
     """Diagnose the way to a receiver: DNS, TLS, time, credentials, clock.

@@ -65,6 +65,9 @@ class ReachOptions:
     resolve: tuple[str, ...]
 
 
+NO_REACH = ReachOptions(headers=(), insecure=False, cacert=None, cert=None, key=None, resolve=())
+
+
 def timeout_option(group: str, text: str) -> Decorator:
     """Return the option of a deadline."""
     return option("--timeout", group=group, type=positive_duration, metavar="TIME", help=text)
@@ -95,10 +98,11 @@ def connection_options(group: str) -> list[Decorator]:
     ]
 
 
-def reach_options(function: Function) -> Function:
-    """Add the options of reaching a receiver; pass ``reach``."""
-    options = [header_option(TARGET), insecure_option(TARGET), *connection_options(TARGET)]
-    return with_options(ReachOptions, "reach", options)(function)
+def reach_options(group: str) -> Decorator:
+    """Return the decorator that adds the options of reaching a receiver; it passes ``reach``."""
+    return with_options(
+        ReachOptions, "reach", [header_option(group), insecure_option(group), *connection_options(group)]
+    )
 
 
 def header_option(group: str) -> Decorator:

@@ -16,7 +16,7 @@ from tcop_mock.contract.clauses import load_clauses, select_clauses
 from tcop_mock.contract.credentials import replayed_credentials
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.plan import CheckPlan
-from tcop_mock.contract.reproduce import INSECURE, Flag
+from tcop_mock.contract.reproduce import Flag
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import Level
 from tcop_mock.domain.profile import DEFAULT_PROFILE
@@ -30,7 +30,6 @@ from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.server.messages import Reply
 from tcop_mock.transport.caller import call_and_wait, run_beside_async
 from tcop_mock.transport.clock import monotonic_s
-from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -116,7 +115,7 @@ class Observation(NamedTuple):
     """Flags that name it in the command of a finding."""
 
 
-async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], *, insecure: bool) -> Verdict:
+async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], *, setting: TargetSetting) -> Verdict:
     """Run a contract in a thread of its own; its events come to the running event loop.
 
     Raises:
@@ -126,7 +125,7 @@ async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], 
     def on_event_in_loop(event: RunEvent) -> None:
         call_and_wait(on_event, event)
 
-    with open_transport(plan.target, plan.profile.delivery.answer_cap_bytes, insecure=insecure) as transport:
+    with setting.open_transport(plan.target, plan.profile.delivery.answer_cap_bytes) as transport:
         run = ContractRun(plan, transport, monotonic_s, asyncio.sleep)
         await run_beside_async(run.run(on_event_in_loop))
         return run.verdict()
@@ -265,13 +264,13 @@ class ContractCheck:
             max_time_s=_MAX_TIME_S,
             observation=observation,
             catalog_folders=self.catalog_folders,
-            flags=(*([INSECURE] if self.setting.insecure else []), *flags),
+            flags=(*self.setting.flags, *flags),
             fail_on=Level(settings.fail_on),
         )
 
     async def _run(self, plan: CheckPlan) -> None:
         try:
-            self.verdict = await self.run(plan, self._on_event, insecure=self.setting.insecure)
+            self.verdict = await self.run(plan, self._on_event, setting=self.setting)
         except TcopMockError as problem:
             self._headline = one_line(str(problem), _MAX_CHARS)
         self._end()

@@ -12,7 +12,7 @@ from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.console.exchange import MAX_CHARS, Direction, Subject, attempt_document, unsent_document
 from tcop_mock.domain.delivery import Outcome, OutgoingRequest
 from tcop_mock.domain.profile import Accept
-from tcop_mock.domain.target import Target
+from tcop_mock.domain.target import DEFAULTS, ConnectionOptions, Target
 from tcop_mock.errors import UsageError
 from tcop_mock.reports.recording import Record
 from tcop_mock.reports.text import one_line
@@ -22,11 +22,13 @@ from tcop_mock.transport.open import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, TypeVar
 
     from tcop_mock.callbacks.validator import CallbackValidator, ValidationResult
     from tcop_mock.console.conversation import Conversation
     from tcop_mock.console.exchange import Exchange
+    from tcop_mock.contract.reproduce import Flag
     from tcop_mock.domain.delivery import Attempt, Transport
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.domain.target import Credentials
@@ -50,15 +52,31 @@ class TargetSetting:
         target: the target of the command line.
         allowed_hosts: hosts of ``--allow-host``.
         insecure: do not verify the certificate of an https URL.
+        connection: authorities, client certificate, addresses of host names.
+        headers: are added to each request that has no header of that name.
+        flags: the flags of the command line that say so.
     """
 
     target: Target | None
     allowed_hosts: frozenset[str] = frozenset()
     insecure: bool = False
+    connection: ConnectionOptions = DEFAULTS
+    headers: tuple[tuple[str, str], ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
         if self.target is not None:
             self.allowed_hosts |= {self.target.host}
+
+    def open_transport(self, target: Target, max_body_bytes: int) -> AbstractContextManager[Transport]:
+        """Open a transport to a target as the command line says.
+
+        Raises:
+            UsageError: a file of a certificate cannot be used.
+        """
+        return open_transport(
+            target, max_body_bytes, insecure=self.insecure, connection=self.connection, headers=self.headers
+        )
 
     def set(self, text: str) -> None:
         """Set the target as a user typed it.
@@ -238,7 +256,7 @@ class CallbackSender:
         time_scale: float,
     ) -> None:
         try:
-            with open_transport(target, rules.answer_cap_bytes, insecure=self.setting.insecure) as transport:
+            with self.setting.open_transport(target, rules.answer_cap_bytes) as transport:
                 for exchange, request in deliveries:
                     await self._deliver_one(exchange, request, _Watched(transport, exchange, self), rules, time_scale)
         finally:

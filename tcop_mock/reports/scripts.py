@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock._version import __version__
 from tcop_mock.contract.reproduce import curl_command
 from tcop_mock.domain.contract import RequestCase
 from tcop_mock.domain.delivery import OutgoingRequest
+from tcop_mock.domain.target import DEFAULTS
 from tcop_mock.errors import UsageError
 from tcop_mock.transport.http1 import request_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tcop_mock.domain.profile import DeliveryRules
-    from tcop_mock.domain.target import Target
+    from tcop_mock.domain.target import ConnectionOptions, Target
 
 _MAX_CALLBACKS_PER_SCRIPT = 10_000
 _WRITTEN_BY = f"Written by tcop-mock {__version__}"
@@ -129,8 +131,14 @@ class NamedBody(NamedTuple):
     body: bytes
 
 
-def request_script(
-    format_name: str, named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules
+def request_script(  # noqa: PLR0913 - what a script is made of
+    format_name: str,
+    named_bodies: Iterable[NamedBody],
+    target: Target,
+    rules: DeliveryRules,
+    *,
+    insecure: bool = False,
+    connection: ConnectionOptions = DEFAULTS,
 ) -> Iterator[bytes]:
     """Return the parts of a script that posts callbacks.
 
@@ -139,22 +147,48 @@ def request_script(
         named_bodies: callbacks.
         target: receiver.
         rules: headers and timeout of the profile.
+        insecure: do not verify the certificate of an https URL.
+        connection: authorities, client certificate, addresses of host names. curl and hurl have options for them.
 
     Raises:
-        UsageError: the format cannot read credentials when it runs, cannot hold a body, or has too many callbacks.
+        UsageError: the format cannot read credentials when it runs, has no options for connections, cannot hold a
+            body, or has too many callbacks.
     """
+    options = list(_connection_options(connection, insecure=insecure))
+    if options and format_name not in _WITH_CONNECTION:
+        raise UsageError(
+            f"--{options[0][0]}: --format {format_name} has no such option; use --format "
+            f"{' or '.join(sorted(_WITH_CONNECTION))}, or configure what runs the script"
+        )
     if target.credentials and format_name in {"http", "vegeta"}:
         others = ", ".join(sorted(SCRIPT_FORMATS - {"http", "vegeta"}))
         raise UsageError(
             f"--format {format_name} would hold the target's password; omit USER:PASSWORD@, or use one of {others}"
         )
+    if options:
+        return _WITH_CONNECTION[format_name](named_bodies, target, rules, options)
     return _WRITERS[format_name](named_bodies, target, rules)
 
 
-def _curl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+def _connection_options(connection: ConnectionOptions, *, insecure: bool) -> Iterator[tuple[str, str]]:
+    """Yield names and values of connection options, which curl and hurl name alike."""
+    if insecure:
+        yield "insecure", ""
+    for name in ("cacert", "cert", "key"):
+        if file := getattr(connection, name):
+            yield name, file
+    for host, port, address in connection.addresses:
+        yield "resolve", f"{host}:{port}:{f'[{address}]' if ':' in address else address}"
+
+
+def _curl(
+    named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules, options: Sequence[tuple[str, str]] = ()
+) -> Iterator[bytes]:
+    flags = "".join(f" --{name}{f' {shlex.quote(value)}' if value else ''}" for name, value in options)
     for name, body in named_bodies:
+        case = RequestCase(name, OutgoingRequest(body, headers=rules.headers))
         yield f"# {name}\n".encode()
-        yield curl_command(RequestCase(name, OutgoingRequest(body, headers=rules.headers)), target).encode() + b"\n"
+        yield curl_command(case, target, flags=flags).encode() + b"\n"
 
 
 def _http(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
@@ -162,10 +196,14 @@ def _http(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRule
         yield request_head(target, OutgoingRequest(body, headers=rules.headers)) + body + b"\n"
 
 
-def _hurl(named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules) -> Iterator[bytes]:
+def _hurl(
+    named_bodies: Iterable[NamedBody], target: Target, rules: DeliveryRules, options: Sequence[tuple[str, str]] = ()
+) -> Iterator[bytes]:
     """Yield an entry per callback. A body in base64 arrives byte for byte, and no ``{{`` in it is a variable."""
     headers = "\n".join(f"{name}: {_hurl_escaped(value)}" for name, value in rules.headers)
     sections = f"[Options]\nmax-time: {rules.timeout_s * 1000:.0f}ms"
+    for name, value in options:
+        sections += f"\n{name}: {_hurl_escaped(value).replace(' ', chr(92) + ' ') if value else 'true'}"
     if target.credentials:
         sections = "[BasicAuth]\n{{TCOP_USER}}: {{TCOP_PASSWORD}}\n" + sections
     yield f"# {_WRITTEN_BY}. Run: hurl --test FILE\n".encode()
@@ -268,5 +306,6 @@ _WRITERS: dict[str, Callable[[Iterable[NamedBody], Target, DeliveryRules], Itera
     "pytest": _pytest,
     "vegeta": _vegeta,
 }
+_WITH_CONNECTION = {"curl": _curl, "hurl": _hurl}
 SCRIPT_FORMATS = frozenset(_WRITERS)
 """Formats that post callbacks. The other formats of ``emit`` are bodies."""

@@ -14,7 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from receiver_factories import in_thread, server_factory
 from scripted_server import Peer, ScriptedServer
 
+from tcop_mock.catalog.profiles import load_profile
 from tcop_mock.cli.arguments import read_connection
+from tcop_mock.cli.console import target_setting
+from tcop_mock.cli.listen import Forwarder
+from tcop_mock.cli.observation import connection_flags
 from tcop_mock.cli.target_options import ReachOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import ConnectionOptions, Target
@@ -185,11 +189,65 @@ def test_check_sends_the_headers_and_shows_no_secret(
     ("check", "http://127.0.0.1:1/"),
     ("send", CVM, "--to", "http://127.0.0.1:1/"),
     ("load", "http://127.0.0.1:1/", "--count", "1"),
+    ("replay", "TCM302/1", "--to", "http://127.0.0.1:1/"),
+    ("doctor", "http://127.0.0.1:1/"),
+    ("console", "http://127.0.0.1:1/"),
+    ("listen", "--forward", "http://127.0.0.1:1/"),
+    ("listen", "--forward", "http://127.0.0.1:1/", "--console"),
+    ("emit", CVM, "--format", "curl", "--to", "http://127.0.0.1:1/"),
 ])  # fmt: skip
 def test_each_verb_that_connects_reads_them(arguments: tuple[str, ...], tcop: RunCommand) -> None:
     """A wrong one ends the call before anything is sent."""
     done = tcop(*arguments, "--resolve", "nonsense")
     assert (done.exit_code, "--resolve 'nonsense': write HOST:PORT:ADDRESS" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("flags", [("--header", "X-Team: a"), ("--insecure",), ("--resolve", "h:1:127.0.0.1")])
+def test_listen_without_a_receiver_refuses_them(flags: tuple[str, ...], tcop: RunCommand) -> None:
+    """They say how to connect to the receiver of --forward."""
+    done = tcop("listen", *flags)
+    assert (done.exit_code, "options of connections: add --forward URL" in done.stderr) == (2, True)
+
+
+def test_listen_forwards_with_them(server: ScriptedServer, pem: dict[str, str]) -> None:
+    """A header replaces one of the same name; the client certificate is shown at the given address."""
+    connection = read_connection(
+        _options(
+            cacert=pem["authority"],
+            cert=pem["cert"],
+            key=pem["key"],
+            resolve=(f"alarms.example.com:{server.port}:127.0.0.1",),
+        )
+    )
+    target = Target.parse(f"https://alarms.example.com:{server.port}/")
+    forwarder = Forwarder(target, load_profile("2023").delivery, connection=connection)
+    received = ReceivedRequest("POST", "/", (("x-team", "old"),), b"{}", 0.0)
+    assert asyncio.run(forwarder.answer(received)).status == 200
+    seen: list[str] = []
+
+    def receive(request: ReceivedRequest) -> Reply:
+        seen.append(request.header("x-team"))
+        return Reply(204)
+
+    with in_thread(server_factory(lambda: receive)) as url:
+        forwarder = Forwarder(Target.parse(url), load_profile("2023").delivery, (("X-Team", "new"),))
+        assert asyncio.run(forwarder.answer(received)).status == 204
+    assert seen == ["new"]
+
+
+def test_the_page_connects_with_them(server: ScriptedServer, pem: dict[str, str]) -> None:
+    """What the page sends, checks and loads; the commands of its findings name the same flags."""
+    reach = _options(
+        headers=("X-Team: a",),
+        cacert=pem["authority"],
+        cert=pem["both"],
+        resolve=(f"alarms.example.com:{server.port}:127.0.0.1",),
+    )
+    setting = target_setting(Target.parse(f"https://alarms.example.com:{server.port}/"), reach)
+    with setting.open_transport(setting.require(), 1024) as transport:
+        assert asyncio.run(transport(OutgoingRequest(b"{}"), deadline_s=20)).outcome is Outcome.ACKED
+    assert setting.flags == tuple(connection_flags(reach))
+    assert [flag.name for flag in setting.flags] == ["--cacert", "--cert", "--resolve", "--header"]
 
 
 def test_load_connects_to_the_given_address(tcop: RunCommand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import socket
@@ -209,6 +210,34 @@ def test_connection_flags_are_those_of_check(visit: Callable[..., tuple[CommandR
     assert (done.exit_code, grades(done)["tls"]) == (3, "problem")
     done, _ = visit(certificate, "--cacert", str(tmp_path / "none.pem"))
     assert (done.exit_code, "none.pem" in done.error_message) == (2, True)
+
+
+@pytest.mark.parametrize("names", [("cert", "key"), ("both", "")])
+def test_a_client_certificate_is_shown(
+    names: tuple[str, str], tcop: RunCommand, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """--cert and --key go with the probe and the callback; without them the same receiver is a problem."""
+    client = authority.issue_cert("client@example.com")
+    files = {name: str(tmp_path / f"{name}.pem") for name in ("authority", "both", "cert", "key")}
+    authority.cert_pem.write_to_path(files["authority"])
+    client.private_key_and_cert_chain_pem.write_to_path(files["both"])
+    client.cert_chain_pems[0].write_to_path(files["cert"])
+    client.private_key_pem.write_to_path(files["key"])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def script(peer: Peer) -> None:
+        with contextlib.suppress(OSError):
+            peer.start_tls(context).answer(OK)
+
+    flags = ["--cert", files[names[0]], *(["--key", files[names[1]]] if names[1] else [])]
+    with ScriptedServer(script) as server:
+        call = ("doctor", f"https://127.0.0.1:{server.port}/hook", "--json", "--cacert", files["authority"])
+        done, without = tcop(*call, *flags), tcop(*call)
+    assert (done.exit_code, grades(done)["tls"], grades(done)["callback"]) == (0, "fine", "fine")
+    assert (without.exit_code, "problem" in grades(without).values()) == (3, True)
 
 
 def test_addresses_and_headers_are_those_of_check(tcop: RunCommand) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -105,6 +106,43 @@ _HURL_ENTRY = re.compile(
     r"base64,(?P<body>[A-Za-z0-9+/=]+);\nHTTP \*\n\[Asserts\]\nstatus >= 200\nstatus < 300\n\n"
 )
 """An entry, by the grammar of Hurl's documentation."""
+
+
+CONNECTION = (
+    *("--insecure", "--cacert", "my ca.pem", "--cert", "c.pem", "--key", "k#1.pem"),
+    *("--resolve", "h:443:127.0.0.1", "--resolve", "h:80:[::1]"),
+)
+
+
+def test_curl_and_hurl_take_the_options_of_connections(tcop: RunCommand) -> None:
+    """The files are read when the script runs, so they need not be there; --resolve may be repeated."""
+    [_, command] = written(tcop, "curl", EVENTS, "--to", "https://h/", *CONNECTION).splitlines()
+    words = shlex.split(command)
+    assert words[: words.index("-X")] == [
+        *("curl", "-sS", "-i", "--insecure", "--cacert", "my ca.pem", "--cert", "c.pem", "--key", "k#1.pem"),
+        *("--resolve", "h:443:127.0.0.1", "--resolve", "h:80:[::1]"),
+    ]
+    script = written(tcop, "hurl", EVENTS, "--to", "https://h/", *CONNECTION)
+    assert (
+        "\ninsecure: true\ncacert: my\\ ca.pem\ncert: c.pem\nkey: k\\#1.pem\n"
+        "resolve: h:443:127.0.0.1\nresolve: h:80:[::1]\n" in script
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(POSTED) - {"curl", "hurl"}))
+@pytest.mark.parametrize("flags", [("--insecure",), ("--cacert", "a.pem"), ("--resolve", "h:443:127.0.0.1")])
+def test_other_formats_have_no_options_of_connections(name: str, flags: tuple[str, ...], tcop: RunCommand) -> None:
+    """The line names the option and the formats that have it."""
+    done = tcop("emit", EVENTS, "--format", name, *flags)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.error_message.startswith(f"{flags[0]}: --format {name} has no such option; use --format curl or hurl")
+
+
+@pytest.mark.parametrize("flags", [CONNECTION[:1], CONNECTION[1:3], ("--header", "A: b"), CONNECTION[7:9]])
+def test_options_of_connections_need_a_script(flags: tuple[str, ...], tcop: RunCommand) -> None:
+    """Bodies are not sent."""
+    done = tcop("emit", EVENTS, *flags)
+    assert (done.exit_code, done.error_message.partition(":")[0]) == (2, flags[0])
 
 
 def test_hurls_entries_hold_the_requests(tcop: RunCommand) -> None:
@@ -219,7 +257,7 @@ def test_scripts_are_bounded(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) 
 REFUSED = {
     "--format curl --json": "--format curl is not JSON: leave --json and --pretty out",
     "--format k6 --pretty": "--format k6 is not JSON: leave --json and --pretty out",
-    "--to http://h": "--to and --header go with --format curl|http|hurl|k6|postman|pytest|vegeta; `tcop-mock send`",
+    "--to http://h": "--to: add --format curl|http|hurl|k6|postman|pytest|vegeta, which it goes with; `tcop-mock send`",
     "--format curl --to htp://h": "'htp://h' is not a usable target: the scheme must be http or https, not 'htp'",
 }
 
