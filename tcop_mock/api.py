@@ -88,8 +88,8 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         profile: the generation of the callback contract, by name.
         seed: makes the requests repeatable; ``None``: a random one. The verdict has it.
         catalog: the shapes to send; ``None``: the built-in catalogue.
-        observer: returns the effects of the receiver. Without an observer, ``downstream`` and calls that are caught, the
-            clauses about effects are not run.
+        observer: returns the effects of the receiver. Without an observer, ``downstream`` and caught calls, the clauses
+            about effects are not run.
         downstream: ``"HOST:PORT"`` at which our stub services listen during the run; the receiver must forward there.
         run: command that starts the receiver; the run ends it. ``{port}`` in it, or ``PORT`` in its environment, is a
             free port.
