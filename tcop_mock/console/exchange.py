@@ -64,7 +64,7 @@ class Subject:
 
     @classmethod
     def of_message(cls, service: str, text: str, alarm: str) -> Subject:
-        """Return the subject of a message to a stand-in; ``alarm`` is the key of the alarm that it mentions."""
+        """Return the subject of a message to a stub service; ``alarm`` is the key of the alarm that it mentions."""
         title = one_line(service, MAX_CHARS)
         return cls(alarm or _digest(f"message {service}"), "", title, one_line(text, MAX_CHARS), "message")
 

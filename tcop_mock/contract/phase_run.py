@@ -71,8 +71,9 @@ class Repeater:
         """Run the failed cases of a clause alone.
 
         A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
-        race, limit the rate, or have crashed by another clause's body. One success alone proves nothing either: the fault may
-        occur at random, so the case is repeated many times.
+        race, limit the rate, or have crashed by another
+        clause's body. One success alone proves nothing either: the fault may occur at random, so the case is repeated
+        many times.
 
         Args:
             clause: the clause.

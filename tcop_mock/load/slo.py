@@ -117,7 +117,7 @@ def _parse_objective(text: str) -> Objective:
 def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
     """Evaluate the objectives of a load.
 
-    An objective without data is broken. One that is broken only by the waits of this tool is not judged.
+    An objective without data is broken. One that is broken only by the waits of this tool has the status "not judged".
     """
     return tuple(_evaluate(objective, load) for objective in objectives)
 

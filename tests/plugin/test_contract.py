@@ -81,7 +81,7 @@ def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: Run
     """Of what an app in this process logs while it is judged, ten records are shown, and the others are counted."""
     said = text_of(inner(ONE_LINE, "--tcop-clauses=TCM3*", target="apps.hasty_wsgi"))
     assert said.count("a resolved alarm") == 10
-    assert "more records were logged while the contract was played" in said
+    assert "more records were logged during the check" in said
 
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.hasty_wsgi"])
