@@ -64,7 +64,7 @@ async def serving(app: Callable[..., Any], listening: socket.socket) -> AsyncGen
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="error",  # what others send to the port is no news for the terminal
+        log_level="error",  # requests of other programs to the port are not printed
         access_log=False,
         server_header=False,
         proxy_headers=False,

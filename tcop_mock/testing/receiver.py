@@ -362,7 +362,7 @@ class Receiver:
         each fourth.
 
         Raises:
-            UsageError: no such fault; names near misses.
+            UsageError: no such fault; suggests similar names.
         """
         plan = FaultPlan([parse_fault(text, "fault") for text in faults], seed=self._seed)
         with self._arrived:
