@@ -43,7 +43,7 @@ _NUMBER_MEASURES: dict[str, Callable[[LoadSummary], float]] = {
 _SUPPORTED_MODELS = {
     "amplification": ({LoadModel.SCRIPT}, "only a scenario retries callbacks: run one with --scenario"),
     "duplicates": ({LoadModel.SCRIPT}, "only a scenario retries callbacks: run one with --scenario"),
-    "recovery": ({LoadModel.SCRIPT}, "only a scenario has an end to recover from: run one with --scenario"),
+    "recovery": ({LoadModel.SCRIPT}, "only a scenario has a recovery: run one with --scenario"),
     "late": (
         {LoadModel.OPEN, LoadModel.SCRIPT},
         "a closed load has no schedule to be late for: leave --concurrency out",

@@ -176,7 +176,7 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
         (["--slo", "p99<5"], "--slo 'p99<5': p99 is a time: write 500ms, 2s or 1m"),
         (
             ["--slo", "recovery<5s"],
-            "--slo recovery: only a scenario has an end to recover from: run one with --scenario",
+            "--slo recovery: only a scenario has a recovery: run one with --scenario",
         ),
         (["--report", "html"], "--report 'html': write KIND=PATH, as in html=load.html"),
         (["--report", "htm=x"], "--report 'htm=x': unknown report format 'htm'; did you mean 'html'?"),

@@ -108,7 +108,7 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
         (
             LoadModel.OPEN,
             "recovery<1s",
-            "recovery: only a scenario has an end to recover from: run one with --scenario",
+            "recovery: only a scenario has a recovery: run one with --scenario",
         ),
         (
             LoadModel.OPEN,
