@@ -60,7 +60,7 @@ def target_text(value: str | None) -> str:
 
 
 def warn_of_other_machine(target: Target, common: CommonOptions) -> None:
-    """Tell that requests go to another machine, whose host may be mistyped."""
+    """Print that requests go to another machine, because its host may be mistyped."""
     if not target.is_on_this_machine:
         common.info(f"warning: {target.host} is not this machine: its receiver gets real requests")
 
@@ -160,7 +160,7 @@ def read_connection(flags: ConnectionFlags, *, opens_files: bool = True) -> Conn
         opens_files: whether the files are read now, and not later by someone else.
 
     Raises:
-        UsageError: a file cannot be used, or an address is invalid; says which and why.
+        UsageError: a file cannot be used, or an address is invalid; names it and the reason.
     """
     if flags.key and not flags.cert:
         raise UsageError("--key: write --cert FILE, too; it is the key of that certificate")

@@ -32,7 +32,7 @@ def validate(sources: Sequence[str], common: CommonOptions) -> int:
     """Validate the bodies of some files; return 1 if one could not have come from TCOP.
 
     Raises:
-        UsageError: a file cannot be read, or holds nothing that can be validated.
+        UsageError: a file cannot be read, or has nothing to validate.
     """
     validator = CallbackValidator(common.catalog(), common.given_profile)
     summary = ValidationSummary()
@@ -55,7 +55,7 @@ def validate(sources: Sequence[str], common: CommonOptions) -> int:
 def _validate_file(
     source: str, name: str, validator: CallbackValidator, summary: ValidationSummary, skipped: list[str]
 ) -> None:
-    """Add the bodies of a file to a summary; ``name`` is what its places begin with where there are several files."""
+    """Add the bodies of a file to a summary; ``name`` is the prefix of its locations if there are several files."""
     count, skipped_here, is_list = summary.count, list[str](), False
     with open_input(source) as stream:
         for item in read_inputs(stream, source):

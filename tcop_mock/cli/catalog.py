@@ -43,7 +43,7 @@ def _mark(shape: Shape) -> str:
 
 
 def lint_entries(glob: str, common: CommonOptions) -> int:
-    """Print what is wrong with the user's entries; return 1 on errors."""
+    """Print the problems of the user's entries; return 1 on errors."""
     report = common.lint(glob)
     if common.as_json:
         _print_json(lint_document(report))

@@ -79,7 +79,7 @@ EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """What to check, and how to reach it."""
+    """Options of a check: the receiver, the clauses and the reports."""
 
     target: str | None
     model: str | None
@@ -199,7 +199,7 @@ def _run_and_check(
 def _receiver_to_run(options: CheckOptions) -> StartedReceiver | None:
     """Return the receiver of ``--run``, or ``None`` without one.
 
-    A command of the settings or the environment gives way to another target on the command line.
+    Another target on the command line overrides a command of the settings or the environment.
 
     Raises:
         UsageError: there are two targets, or the command or the target is invalid.
@@ -238,7 +238,7 @@ def _require_own_receiver(options: CheckOptions) -> None:
 
 def _without_app(text: str) -> str:
     """Return a target of the settings without its app: it names the same receiver, whose command they have, too."""
-    with suppress(UsageError):  # a path alone is no target
+    with suppress(UsageError):  # a path alone is not a target
         target = Target.parse(text)
         if target.app:
             return text.replace(target.app, "", 1)
@@ -289,7 +289,7 @@ def _resolve_target(options: CheckOptions) -> Target:
 
 
 def _require_http_target(target: Target, files: Sequence[ReportFile]) -> None:
-    """Reject reports about requests for a parser, which gets none.
+    """Reject reports about requests for a parser, which receives no requests.
 
     Raises:
         UsageError: there is such a report.
@@ -315,7 +315,7 @@ def _load_template(file: str | None, common: CommonOptions) -> NotificationTempl
 
 
 def _reach_flags(options: CheckOptions, pace: RateLimit | None) -> Iterator[Flag]:
-    """Yield the flags of a reproduction command that say how to reach the receiver."""
+    """Yield the connection flags of a reproduction command."""
     yield from connection_flags(options.reach)
     if not options.auth_from_url:
         yield Flag("--no-auth-from-url")
@@ -352,7 +352,7 @@ def _check_and_report(plan: CheckPlan, outputs: _Outputs, common: CommonOptions,
 
 
 def _effects_hint(plan: CheckPlan, verdict: Verdict, level: Level, common: CommonOptions) -> Iterator[str]:
-    """Yield the line that says how to look at effects, for a receiver that was looked at from outside only.
+    """Yield the line with advice on observing effects, if the check has observed none.
 
     A screen that shows findings, or a contract that is not kept, ends with another command.
     """
@@ -366,12 +366,12 @@ def _effects_hint(plan: CheckPlan, verdict: Verdict, level: Level, common: Commo
 
 @contextmanager
 def progress_listener(level: Level, common: CommonOptions, *, shows_commands: bool = True) -> Iterator[EventListener]:
-    """Give the console listener: none with ``--json``, only the end with ``--quiet``, all with ``--verbose``.
+    """Return the console listener: none with ``--json``, only the end with ``--quiet``, all with ``--verbose``.
 
     Args:
         level: level down to which clauses decide the result.
         common: the flags that choose the listener.
-        shows_commands: whether the receiver is still there for the commands that check it again.
+        shows_commands: whether the receiver still runs, for the commands that check it again.
     """
     if common.as_json:
         yield lambda _event: None

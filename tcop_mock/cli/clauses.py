@@ -133,7 +133,7 @@ def keep_last_failed(
         clauses: the selected clauses.
         path: the report; it need not exist if this run writes it.
         reports: values of ``--report``.
-        common: prints why all clauses are run.
+        common: common options; used to print why all clauses are run.
 
     Raises:
         UsageError: the file is not a report, or no clause is left.

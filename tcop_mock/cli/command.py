@@ -49,7 +49,7 @@ class Command(click.Command):
         self.examples = examples.strip().splitlines()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse a call, and say which options it has twice: the last one counts."""
+        """Parse a call, and print a note about repeated options, of which the last one counts."""
         given = list(args)
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:

@@ -1,4 +1,4 @@
-"""The work of console: serve the page, and the receiving end beside it."""
+"""Implementation of console: serve the page and the receiver."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def require_extra() -> None:
     """Require the packages of the extra ``console``.
 
     Raises:
-        UsageError: one is not installed; the message says how to install it.
+        UsageError: one is not installed; the message has the command that installs it.
     """
     if not all(map(find_spec, _EXTRA)):
         raise UsageError('console needs the extra "console": pip install "tcop-mock[console]"')
@@ -227,7 +227,7 @@ def _print_addresses(page: str, receiver: str, options: ConsoleOptions, common: 
     common.info(f"seed {common.seed}")
     if common.as_json:
         click.echo(json.dumps({"version": VERSION, "page": page, "url": receiver}))
-    elif options.prints:  # what listen prints comes first
+    elif options.prints:  # the output of listen comes first
         click.echo(f"{receiver}\n{page}")
     else:
         click.echo(f"page      {page}")
@@ -270,7 +270,7 @@ class ConsoleCommands:
         """Change values of a body by path, as ``--set`` and ``--unset`` do.
 
         Raises:
-            UsageError: the body is no JSON object, or has no such path.
+            UsageError: the body is not a JSON object, or has no such path.
         """
         return apply_edits(body, list(map(parse_edit, sets)), removals, "the body")
 

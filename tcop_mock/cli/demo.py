@@ -42,7 +42,7 @@ _SHAPES = (
     ("cdn/domain", State.FIRING),
 )
 _EFFECT_CLAUSES = ("TCM501", "TCM505")
-"""Of the clauses about effects, those that the demo checks: all of them take too long."""
+"""Clauses about effects that the demo checks; all such clauses would take too long."""
 
 
 def demo(common: CommonOptions) -> int:

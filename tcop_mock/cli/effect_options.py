@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObserverOptions:
-    """How to observe the effects of a receiver."""
+    """Options that select the observer of a receiver's effects."""
 
     url: str | None = None
     header: str | None = None
@@ -34,7 +34,7 @@ class ObserverOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """How to start a receiver, and which of its calls to catch."""
+    """Options that start a receiver and select its calls to catch."""
 
     run: str | None = None
     catch: bool = True

@@ -40,7 +40,7 @@ class GeneratedCallback(NamedTuple):
     shape: Shape
     state: State
     body: bytes
-    """As it goes over the wire."""
+    """Bytes as they are sent."""
 
 
 class TimedCallback(NamedTuple):
@@ -53,7 +53,7 @@ class TimedCallback(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallbackSource:
-    """Generates callbacks as the options say."""
+    """Generates callbacks by the options."""
 
     options: GenerationOptions
     common: CommonOptions
@@ -284,7 +284,7 @@ def parse_edit(text: str) -> tuple[str, Any]:
 
 
 def _reject_constant(name: str) -> None:
-    """Reject ``NaN`` and the like, which Python reads and JSON does not have."""
+    """Reject ``NaN`` and infinite numbers, which Python reads and JSON lacks."""
     raise ValueError(name)
 
 

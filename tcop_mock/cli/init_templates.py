@@ -51,7 +51,7 @@ wait = "30s"
 
 
 def _run_settings(found: DetectedApp) -> str:
-    """Return the settings of a receiver that the check starts, and those of what it keeps as comments."""
+    """Return the settings of a receiver that the check starts, and those of its database as comments."""
     command = f"run = {_quoted(found.run or _ANY_COMMAND)}"
     otherwise = (
         "calls the app in its own process" if found.framework.in_process else "expects the receiver at the target"
@@ -136,7 +136,7 @@ tcop-mock:
 
 
 def _commands(found: DetectedApp, package: str, install: str, test: str) -> list[str]:
-    """Return the commands of a job; the last one checks the receiver, as the settings say."""
+    """Return the commands of a job; the last one checks the receiver with the settings."""
     own = [f"python -m pip install {install}"] if install else []
     build = [found.framework.build] if found.framework.build else []
     if not found.run:
@@ -148,7 +148,7 @@ def _commands(found: DetectedApp, package: str, install: str, test: str) -> list
 
 
 def _install_package(package: str, extras: str) -> str:
-    """Return the command that installs tcop-mock with extras, or one that fails because nobody named the source."""
+    """Return the command that installs tcop-mock with extras, or one that fails because no source was named."""
     if not package:
         return "echo 'write here how pip gets tcop-mock, or use tcop-mock init --package' >&2; exit 1"
     if "://" in package:

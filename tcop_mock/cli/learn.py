@@ -31,13 +31,13 @@ _MAX_CHARS = 300
 
 
 class _Learned(NamedTuple):
-    """What files teach."""
+    """Drafts from the files."""
 
     drafts: list[Draft]
     drift: list[dict[str, str]]
     """Differences from entries that exist: id, path, message."""
     left_out: int
-    """Number of bodies of which nothing is learned."""
+    """Number of bodies from which no entry can be drafted."""
 
 
 def learn(sources: Sequence[str], folder: str | None, common: CommonOptions) -> int:
@@ -101,7 +101,7 @@ def _file(place: Path, entry_id: str) -> Path:
 
 
 def _left_to_decide(draft: Draft) -> list[tuple[Severity, str]]:
-    """Return what list --lint says of a draft."""
+    """Return the problems that ``list --lint`` finds in a draft."""
     return [(severity, f"{found.key}: {found.message}") for severity, found in lint_table(draft.id, draft.table)]
 
 

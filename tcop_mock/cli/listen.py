@@ -1,9 +1,9 @@
-"""The work of listen: receive requests, print and record them, pass them on, and fail on demand.
+"""Implementation of listen: receive requests, print, record and forward them, and fail on demand.
 
-What arrives in one turn of the event loop is recorded in one write and printed in one, before its responses. To stay
-faster than the senders, ``listen`` shows and validates all requests of a burst and then as many as a person can read;
-the others are recorded and counted. ``--forward`` passes each request on to a receiver, and its response back, inside
-TCOP's deadline.
+Requests that arrive in one turn of the event loop are recorded in one write and printed in one, before the responses.
+To stay faster than the senders, ``listen`` shows and validates all requests of a burst and then as many as a person
+can read; the others are recorded and counted. ``--forward`` forwards each request to a receiver, and returns its
+response inside TCOP's deadline.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Forwarder:
     connection: ConnectionOptions = DEFAULTS
 
     async def answer(self, received: ReceivedRequest) -> Reply:
-        """Pass a request on once, and return the response; 504 where none came inside the deadline, else 502."""
+        """Forward a request once, and return the response; 504 if it is late, 502 after other errors."""
         headers = tuple((name, value) for name, value in received.headers if name not in _HOP_BY_HOP)
         if self.target.credentials is not None:
             headers = tuple(pair for pair in headers if pair[0] != "authorization")
@@ -147,10 +147,10 @@ def listen(  # noqa: PLR0913 - one parameter an option
 
 
 class RequestObserver(Protocol):
-    """Gets what a listener receives."""
+    """Observer of the requests of a listener."""
 
     def received(self, record: Record, reply: Reply | None) -> None:
-        """Take a request before its response, which is ``None`` if a fault sends none."""
+        """Process a request before its response, which is ``None`` if a fault sends none."""
         ...
 
     def committed(self) -> None:
@@ -218,9 +218,9 @@ class Listener:
         recording: file that keeps each request.
         count: number of requests after which to stop.
         clock: seconds; for the number of requests that are shown.
-        observer: gets each request.
+        observer: called with each request.
         prints: whether each request is printed.
-        forwarder: passes requests on to a receiver, in place of our own answer.
+        forwarder: forwards requests to a receiver, in place of our own answer.
         control_token: token of the control API.
         faults: the faults of the command line, for the control API.
         reply_to: returns the reply to a message to a stub service, or ``None`` if the service is to answer.
@@ -398,7 +398,7 @@ class Listener:
         return [f"  … {pluralize(count, 'request')} more, not shown\n"]
 
     def _commit(self) -> None:
-        """Record and print what arrived, before its responses: what is acknowledged is in the file."""
+        """Record and print the requests before their responses, so that each acknowledged request is in the file."""
         self._batch_size = 0
         records, self._records = "".join(self._records), []
         lines, self._lines = "".join(self._lines), []
@@ -463,10 +463,10 @@ def _open_recording(name: str | None, *, is_synced: bool) -> Iterator[Recording 
 
 
 def _forwarder(given: str | None, reach: ReachOptions | None, common: CommonOptions) -> Forwarder | None:
-    """Return what passes requests on to the receiver of ``--forward``.
+    """Return the forwarder to the receiver of ``--forward``.
 
     Raises:
-        UsageError: it is no URL, or an option of its connections is invalid.
+        UsageError: it is not a URL, or an option of its connections is invalid.
     """
     text = target_text(given) if given else ""
     if not text:

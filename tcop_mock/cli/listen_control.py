@@ -56,7 +56,7 @@ _DEFAULT_TIMEOUT_S, _MAX_TIMEOUT_S = 5.0, 600.0
 _DEFAULT_LIMIT = 1000
 _CONDITIONS = ("service", "method", "path", "status", "shape", "contains", "where", "after")
 _OPEN_PATHS = frozenset({"readyz", "openapi.json"})
-"""What needs no token."""
+"""Paths that need no token."""
 _OWN_SITES = frozenset({"same-origin", "none"})
 _Condition: TypeAlias = "Callable[[NumberedRecord], bool]"
 
@@ -242,7 +242,7 @@ class ReceivedLog:
         return [one for one in self.records if all(condition(one) for condition in conditions)]
 
     async def wait_for(self, count: int, timeout_s: float, parameters: Parameters) -> list[NumberedRecord]:
-        """Wait until so many requests meet all conditions, and return those that do at the end."""
+        """Wait until a number of requests meet all conditions, and return these requests."""
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + timeout_s
         while len(found := self.matching(parameters)) < count and (left_s := ends_s - loop.time()) > 0:
@@ -310,10 +310,10 @@ class ControlApi:
 
     Args:
         host: address at which ``listen`` listens.
-        token: what requests need in ``Authorization: Bearer``; without one, only loopback addresses are served.
-        emit: makes callbacks and sends them.
+        token: token in ``Authorization: Bearer`` of requests; without one, only loopback addresses are served.
+        emit: generates callbacks and sends them.
         set_plan: sets the faults of the server.
-        seed: of the probabilities of faults.
+        seed: seed of the probabilities of faults.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""What the control API of listen emits: callbacks of a shape, delivered to a URL as ``send`` does."""
+"""Callbacks that the control API of listen emits: generated from a shape, and delivered to a URL as ``send`` does."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def run_load(
 
 @contextmanager
 def _progress_listener(common: CommonOptions) -> Iterator[Callable[[LoadEvent], None]]:
-    """Give the console listener: none with ``--json``, only the end with ``--quiet``."""
+    """Return the console listener: none with ``--json``, only the end with ``--quiet``."""
     if common.as_json:
         yield lambda _event: None
         return

@@ -29,7 +29,7 @@ _USERS = 200
 """Maximum for a storm or a rate: each user sends one notification at a time."""
 _BROKEN = 1
 _LOCUST_END_S = 5.0
-"""How long Locust has to end by itself after Ctrl-C."""
+"""Seconds that Locust has to end after Ctrl-C."""
 _MARGIN_S = 2.0
 
 
@@ -67,7 +67,7 @@ def require_locust() -> None:
     """Require Locust.
 
     Raises:
-        UsageError: it is not installed; the message says how to install it.
+        UsageError: it is not installed; the message has the command that installs it.
     """
     if find_spec("locust") is None:
         raise UsageError('--engine locust needs Locust: pip install "tcop-mock[locust]"')

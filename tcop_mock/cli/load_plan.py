@@ -1,6 +1,6 @@
-"""The plan of a load: rates, stages, concurrency, scenario and ceilings, and the one callback that is sent before it.
+"""The plan of a load: rates, stages, concurrency, scenario and limits, and the probe that is sent before it.
 
-That callback goes to a receiver that has to be there.
+The probe is one callback, which checks that the receiver answers.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def build_plan(options: LoadOptions, target: Target, common: CommonOptions) -> L
 
 
 def _base_plan(options: LoadOptions, target: Target, common: CommonOptions) -> LoadPlan:
-    """Return what all kinds of load share; the assumptions are those of a load with retries.
+    """Return the settings that all kinds of load share; the assumptions are those of a load with retries.
 
     Raises:
         UsageError: the target is not allowed, or a header or a mix is invalid.

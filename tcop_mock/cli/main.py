@@ -36,7 +36,7 @@ class LazyCommands(Mapping[str, click.Command]):
 
 
 class CommandGroup(click.Group):
-    """A group of lazy commands, whose errors name near misses."""
+    """A group of lazy commands, whose errors suggest similar names."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(*arguments, **attributes)
@@ -53,7 +53,7 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command, or fail with near misses."""
+        """Return the command, or fail with similar names."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from tcop_mock.errors import did_you_mean  # noqa: PLC0415 - it loads difflib
 

@@ -1,7 +1,7 @@
-"""How check observes the effects of a receiver, and how it starts one.
+"""Observation of a receiver's effects by check, and the start of a receiver.
 
 Effects come from an observer, downstream services, the calls of an app in this process, or the receiver of ``--run``.
-If a check looked at no effects, its last line is the command with which it would.
+If a check has observed no effects, its last line is a command that does.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def build_observation(options: ObserverOptions, output: OutputBuffer | None = No
 
 
 def observation_notes(config: ObservationConfig) -> list[str]:
-    """Return what the run found out by itself about how to observe the receiver."""
+    """Return notes about the observation that the run has detected itself."""
     observer = config.observer
     if isinstance(observer, SqlObserver) and observer.was_detected:
         return [f"open incidents, as detected: --observe-open {_quoted(str(observer.open_rule))}"]
@@ -253,9 +253,9 @@ def receiver_to_run(options: RunOptions, target: str, *, wait_s: float) -> Start
     """Return the receiver of ``--run``; it is not started yet.
 
     Args:
-        options: command, and what is caught.
-        target: a path, ``USER:PASSWORD@/PATH``, a loopback URL, or nothing.
-        wait_s: how long it may take to listen; 0: the default.
+        options: the command, and the hosts to catch.
+        target: a path, ``USER:PASSWORD@/PATH``, a loopback URL, or an empty text.
+        wait_s: maximum time in seconds until it listens; 0: the default.
 
     Raises:
         UsageError: the command, the target or a host is invalid.
@@ -272,11 +272,11 @@ def run_flags(options: RunOptions) -> list[Flag]:
 
 
 def app_calls(options: RunOptions, observer_url: str | None) -> AppCalls | None:
-    """Return what catches the calls of an app in this process, or ``None`` if they are left alone.
+    """Return the catcher of the calls of an app in this process, or ``None`` if they are not caught.
 
     Args:
-        options: what is caught.
-        observer_url: where the effects are looked up, which is left alone.
+        options: the hosts to catch.
+        observer_url: URL of the observer, whose host is not caught.
 
     Raises:
         UsageError: a host is invalid.

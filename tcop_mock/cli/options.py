@@ -61,7 +61,7 @@ class CommonOptions:
         """The profile.
 
         Raises:
-            UnknownNameError: it does not exist; the message names near misses.
+            UnknownNameError: it does not exist; the message suggests similar names.
         """
         from tcop_mock.catalog.profiles import load_profile  # noqa: PLC0415 - help needs no catalogue
 
@@ -72,7 +72,7 @@ class CommonOptions:
         """The profile of ``--profile``; ``None``: none was given, and the command finds the one that fits.
 
         Raises:
-            UnknownNameError: it does not exist; the message names near misses.
+            UnknownNameError: it does not exist; the message suggests similar names.
         """
         return self.profile if self.profile_name else None
 

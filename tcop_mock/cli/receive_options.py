@@ -21,10 +21,10 @@ _FAULTS = "Faults"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceiveOptions:
-    """How to answer requests, and where to record them."""
+    """Options that set the answers to requests, and the file that records them."""
 
     service: str
-    """Service that answers on paths that name none."""
+    """Service that answers on paths without the name of a service."""
     auth: str | None
     faults: tuple[str, ...]
     fault_file: str | None

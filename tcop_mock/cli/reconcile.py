@@ -1,4 +1,4 @@
-"""The work of reconcile: compare a ledger with what the receiver has."""
+"""Implementation of reconcile: compare a ledger with the records of the receiver."""
 
 from __future__ import annotations
 

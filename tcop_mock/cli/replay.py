@@ -96,10 +96,10 @@ def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOp
     clause = find_clause(load_clauses(), case[1])
     generator = Generator(common.seed, wire_format=common.profile.wire_format)
     credentials, headers = deliverer.target.credentials, deliverer.rules.headers
-    shop = CaseFactory(common.catalog(), generator, clause.code, credentials, headers)
-    play = BUILDERS[clause.builder.name](shop, **clause.builder.params)
-    cases = [one for scene in play.groups for one in scene.cases]
-    if not cases or not any(replayed_cases(one, play) for one in cases if one.is_asserted):
+    factory = CaseFactory(common.catalog(), generator, clause.code, credentials, headers)
+    test = BUILDERS[clause.builder.name](factory, **clause.builder.params)
+    cases = [one for group in test.groups for one in group.cases]
+    if not any(replayed_cases(one, test) for one in cases if one.is_asserted):
         raise UsageError(
             f"requests of {clause.code} show nothing one by one; run `tcop-mock check TARGET --clauses {clause.code}`"
         )
@@ -109,7 +109,7 @@ def _clause_requests(case: re.Match[str], deliverer: Deliverer, common: CommonOp
             raise UsageError(
                 f"{clause.code} has {len(cases)} cases; write {clause.code}/1 to {clause.code}/{len(cases)}"
             )
-        cases = list(replayed_cases(cases[number - 1], play)) or [cases[number - 1]]
+        cases = list(replayed_cases(cases[number - 1], test)) or [cases[number - 1]]
     return [
         DeliveryItem(
             f"{clause.code} {one.title}",

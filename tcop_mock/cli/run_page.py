@@ -1,4 +1,4 @@
-"""The page beside a run of check or load: it gets the events of the run, and stays while a browser shows it."""
+"""The page of a run of check or load: it shows the events of the run, and is served while a browser shows it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from tcop_mock.reports.console import EventListener
 
 _OPENING_S, _RELOAD_S, _POLL_S = 30.0, 3.0, 0.1
-"""How long the page stays after the run if no browser has opened it yet, and if none shows it any more."""
+"""Seconds to serve the page after the run: until a browser opens it, and after the last browser has closed it."""
 
 
 class RunPage:
-    """A page that is served in a thread of its own, and shows the run of this thread.
+    """A page that is served in a separate thread, and shows the run of this thread.
 
     Args:
         app: the page.
@@ -96,7 +96,7 @@ class RunPage:
 
 
 def interrupt_main_thread() -> None:
-    """Do what Ctrl-C does. A thread that waits for its event loop wakes up for a signal of its own only."""
+    """Interrupt the run like Ctrl-C. A thread that waits for its event loop only wakes up for a signal to itself."""
     number, ident = signal.SIGINT, threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and ident is not None:
         signal.pthread_kill(ident, number)

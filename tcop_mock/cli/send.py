@@ -75,7 +75,7 @@ class DeliveryItem(NamedTuple):
     request: OutgoingRequest | None = None
     """Method and credentials of the request; a POST with the credentials of the target by default."""
     is_asserted: bool = True
-    """``False`` if it only prepares the next request, whatever is answered."""
+    """``False`` if it only prepares the next request, whatever the answer is."""
 
 
 def send(source: str, options: DeliveryOptions, generation: GenerationOptions, common: CommonOptions) -> int:

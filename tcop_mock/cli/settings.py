@@ -35,7 +35,7 @@ _KUBERNETES_ADDRESS = ("tcp://", "udp://")
 _OTHER_VARIABLE = re.compile(
     rf"{PREFIX}(?:CONFIG|COMPLETE|TOKEN|WATCHED|ACTION_PYTHON|LOAD_\w+|SERVICE_(?:HOST|PORT)\w*|PORT(?:_\d+_(?:TCP|UDP)\w*)?)"
 )
-"""Variables that are no settings: of completion, observers, --watch, the action, Locust, and those of Kubernetes."""
+"""Variables that are not settings: of completion, observers, --watch, the action, Locust, and those of Kubernetes."""
 FILE_VARIABLE = "TCOP_MOCK_CONFIG"
 """Names the settings file; then no other is searched. ``/dev/null`` means no settings."""
 OWN_NAME = "tcop-mock.toml"
@@ -244,7 +244,7 @@ class Settings(UserDict[str, "CommandDefaults"]):
         return file
 
     def unknown_variables(self) -> Iterator[str]:
-        """Yield a sentence for each variable of ours that is no setting, with its name and never its value."""
+        """Yield a sentence for each ``TCOP_MOCK_`` variable that is not a setting: its name, never its value."""
         names = [name for name in self.environ if name.startswith(PREFIX) and not _OTHER_VARIABLE.fullmatch(name)]
         if not names:  # most runs: no command has to be imported
             return
@@ -330,7 +330,7 @@ class Settings(UserDict[str, "CommandDefaults"]):
 
 
 class CommandDefaults(UserDict[str, Any]):
-    """Settings of one command, looked up when it runs; help and completion see none."""
+    """Settings of one command, looked up when it runs; help and completion do not use them."""
 
     def __init__(self, settings: Settings, verb: str) -> None:
         super().__init__()

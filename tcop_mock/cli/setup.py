@@ -165,10 +165,10 @@ def _install(here: Path, found: DetectedApp) -> str:
 
 
 def _require_free(here: Path, files_to_write: Sequence[NewFile]) -> None:
-    """Refuse to write over anything, and beside settings that the new file would hide.
+    """Reject existing files, and settings of this folder that the new file would hide.
 
     Raises:
-        UsageError: names all files that are in the way.
+        UsageError: one of the files or such settings exist; names them.
     """
     there = [file.path for file in files_to_write if os.path.lexists(here / file.path)]
     if there:
@@ -191,7 +191,7 @@ def _write_all(here: Path, files_to_write: Sequence[NewFile]) -> None:
     """Write all files, or none.
 
     Raises:
-        UsageError: one cannot be written; what was written before it is taken back.
+        UsageError: one cannot be written; the files written before it are removed.
     """
     written: list[Path] = []
     for file in files_to_write:

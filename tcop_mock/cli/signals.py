@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _SIGNAL_CODE = 128
-"""What shells add to the number of a signal for an exit code."""
+"""Number that shells add to the number of a signal for the exit code."""
 _ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))  # Windows: no SIGHUP
 
 
 class Termination:
-    """Which of the signals has come first."""
+    """The first signal that was received."""
 
     number = 0
     """0: none."""
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Do what Ctrl-C does at this moment."""
+        """Record the signal and interrupt the run like Ctrl-C."""
         self.number = self.number or number
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts commands in the background so
             raise KeyboardInterrupt

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def prepare_streams() -> None:
-    """Prepare the standard streams, of which the caller may have closed some.
+    """Prepare the standard streams: replace closed ones, and set the encoding of output.
 
-    The next file or socket would get the descriptor of one that is closed, and a command that we start would read or
-    write that. So the null device takes it. Output is UTF-8 from now on: names are Chinese, and JSON documents are
-    UTF-8 (RFC 8259, 8.1).
+    The next file or socket would get the descriptor of a closed stream, and a command that we start would read or
+    write it. So the null device replaces it. Output is UTF-8, because names are Chinese, and JSON documents are UTF-8
+    (RFC 8259, 8.1).
 
     Raises:
         UsageError: standard output is closed.
@@ -50,7 +50,7 @@ def ignore_broken_pipe() -> Iterator[None]:
 
 
 def silence_stdout() -> None:
-    """Discard all output from now on, and what is still buffered: flushing it at exit would raise again."""
+    """Discard all further output and the buffered one, because a flush at exit would raise the error again."""
     null = os.open(os.devnull, os.O_WRONLY)
     with contextlib.suppress(io.UnsupportedOperation):  # a stream without a descriptor: nothing is flushed at exit
         os.dup2(null, sys.stdout.fileno())

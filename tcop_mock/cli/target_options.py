@@ -29,7 +29,7 @@ FROM_PROFILE = "  [default: from the profile]"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryOptions:
-    """Where and how to deliver."""
+    """Options of a delivery: target, connection and rules."""
 
     to: str | None
     service: str
@@ -55,7 +55,7 @@ class DeliveryOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReachOptions:
-    """How a check reaches the receiver."""
+    """Options of a check that connect to the receiver."""
 
     headers: tuple[str, ...]
     insecure: bool

@@ -86,7 +86,7 @@ NO_LIMIT = RateLimit(0, 1.0)
 
 
 def rate_limit_or_none(text: str) -> RateLimit:
-    """Return the limit of ``10/s``; of ``none`` that there is no limit.
+    """Parse a limit such as ``10/s``; ``none`` means no limit.
 
     Raises:
         click.BadParameter: it is not a rate.
@@ -107,7 +107,7 @@ def retry_on(text: str) -> tuple[str, ...]:
     """Return comma-separated outcomes or status classes; ``none`` alone means no retry.
 
     Raises:
-        click.BadParameter: one is unknown; the message names near ones.
+        click.BadParameter: one is unknown; the message suggests similar ones.
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip() != "none")
     for name in names:

@@ -1,4 +1,4 @@
-"""``check --watch``: a check runs again when files change, each time in a process of its own, which loads them anew."""
+"""``check --watch``: run a check again when files change, in a new process, which loads the changed files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WATCHED_VARIABLE = "TCOP_MOCK_WATCHED"
 """Set for a check that another process runs again."""
 _POLL_S = 0.3
 _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules", "venv"})
-"""Folders that no folder of ``--watch`` includes, besides those whose names begin with a dot."""
+"""Folders that ``--watch`` ignores, as well as those with a dot at the beginning of the name."""
 _MAX_PATH_CHARS = 300
 
 
@@ -71,7 +71,7 @@ def repeat_on_changes(
 
 
 def run_in_process(arguments: Sequence[str]) -> int:
-    """Run a call of the command line in a process of its own, and return its exit code; an interrupt is passed on."""
+    """Run a call of the command line in a new process, and return its exit code; forward an interrupt to it."""
     environ = os.environ | {WATCHED_VARIABLE: "1"}
     process = subprocess.Popen(  # noqa: S603 - this very call
         [sys.executable, "-m", "tcop_mock", *arguments],

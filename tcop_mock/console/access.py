@@ -1,4 +1,4 @@
-"""Who may use the page: the browser of the user that started it, and no other site, machine or user.
+"""Access control of the page: only the browser of the user that started it may use it.
 
 Each request needs a known ``Host`` (against DNS rebinding), no foreign ``Origin`` (against other sites), the cookie of
 the session, and for each change a token in a header, which no other site can send.
@@ -97,7 +97,7 @@ class Session:
         return None
 
     def opens(self, method: str, path: str, query: str, headers: Headers) -> bool:
-        """Return whether a request has the key of the session, and comes from nowhere else."""
+        """Return whether a request has the key of the session, and comes from no other site."""
         keys = parse_qs(query).get("key", [])
         return (
             method == "GET"

@@ -189,15 +189,15 @@ class ConsoleApp:
     """The page and its routes.
 
     Args:
-        session: who may use it.
+        session: access control.
         conversation: the exchanges.
         sender: delivers callbacks.
         check: runs the contract.
         storm: runs scenarios.
-        commands: the work of commands.
+        commands: the functions of the command line.
         profile: name of the profile that is chosen first.
         seed: the first seed.
-        receiver_url: address of our receiving end; empty if there is none.
+        receiver_url: address of our receiver; empty if there is none.
     """
 
     session: Session
@@ -251,7 +251,7 @@ class ConsoleApp:
         return AccessMiddleware(Starlette(routes=routes), self.session)
 
     async def close(self) -> None:
-        """Stop what is under way, and end the streams. A run of a command goes on."""
+        """Stop running work, and end the streams. A run of a command continues."""
         self.check.follow(None)
         self.storm.follow(None)
         await self.check.stop()
@@ -401,7 +401,7 @@ class ConsoleApp:
         return self._inspected(self.commands.edit(fields.body(), sets, removals))
 
     def _inspected(self, body: bytes) -> dict[str, Any]:
-        """Return what ``validate`` says of a body, and the body as an editor needs it."""
+        """Return the result of ``validate`` for a body, and the body as text for an editor."""
         result = self.sender.validator.validate(body)
         tree = tree_of(body)
         notes = notes_by_path(result)
@@ -455,7 +455,7 @@ class ConsoleApp:
 
     def _start_storm(self, _request: Request, fields: Fields) -> dict[str, Any]:
         scenario = fields.text("scenario")
-        if scenario not in scenario_names():  # a name that is none would be read as a file
+        if scenario not in scenario_names():  # an unknown name would be read as a file
             raise UsageError(f"unknown scenario; write {', '.join(scenario_names())}")
         options = StormOptions(
             scenario,

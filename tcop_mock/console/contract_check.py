@@ -1,6 +1,6 @@
-"""A check of the target that a page starts: its clauses as they finish, its findings, and their requests again.
+"""A check that a page starts: it publishes clauses and findings, and sends requests of findings again.
 
-While it runs, it answers what the receiver sends to the stub services of our receiving end.
+While it runs, it answers the messages of the receiver to the stub services of our receiver.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ForwardedMessages:
 
 
 class UnusedServices:
-    """Why a check saw no message, if there was none: then clauses about messages are not run."""
+    """Reason if a check has received no message: then clauses about messages are not run."""
 
     is_any_taken = False
     """No call is seen before its message."""
@@ -95,7 +95,7 @@ class UnusedServices:
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """What a page wants to check."""
+    """Options of a check by the page."""
 
     clauses: tuple[str, ...]
     """Globs; empty: all."""
@@ -107,7 +107,7 @@ class CheckSettings:
 
 
 class Observation(NamedTuple):
-    """How checks of the page observe effects."""
+    """Observation of effects by checks of the page."""
 
     config: Callable[[], ObservationConfig] = ObservationConfig
     """Returns the observer of the command line."""
@@ -116,7 +116,7 @@ class Observation(NamedTuple):
 
 
 async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], *, setting: TargetSetting) -> Verdict:
-    """Run a contract in a thread of its own; its events come to the running event loop.
+    """Run a contract in a separate thread; its events are delivered in the running event loop.
 
     Raises:
         TargetError: the target cannot be used, so no clause has a result.
@@ -133,14 +133,14 @@ async def run_contract(plan: CheckPlan, on_event: Callable[[RunEvent], object], 
 
 @dataclass(slots=True)
 class ContractCheck:
-    """The last check, and the one that runs.
+    """The running check, or the last one.
 
     Args:
         setting: the target.
         conversation: gets the events.
         catalog: the shapes.
-        observation: how to observe effects besides the messages to our stub services.
-        forwarded: passes these messages to the check that runs.
+        observation: observation of effects other than the messages to our stub services.
+        forwarded: passes these messages to the running check.
         receiver_url: address of our stub services; empty if there are none.
         catalog_folders: the user's own, to be named in the command of a finding.
         run: runs a contract.
@@ -163,7 +163,7 @@ class ContractCheck:
     _profile: str = DEFAULT_PROFILE
     _task: asyncio.Task[None] | None = None
     _interrupt: Callable[[], object] | None = None
-    """Ends the check of a command whose events come here."""
+    """Ends the check of a command that publishes its events here."""
 
     @property
     def is_running(self) -> bool:

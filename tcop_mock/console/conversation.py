@@ -98,9 +98,9 @@ class Conversation:
         Args:
             direction: who sent the request.
             record: its line in a recording.
-            result: what ``validate`` says of it.
+            result: its result of ``validate``.
             origin: command that prints the body.
-            subject: what the body is about; ``None``: what it says.
+            subject: subject of the body; ``None``: read from the body.
             is_pending: whether an attempt follows.
         """
         body = body_of(record)
@@ -127,7 +127,7 @@ class Conversation:
         return exchange
 
     def changed(self, exchange: Exchange) -> None:
-        """Tell the pages about a new or changed exchange."""
+        """Publish a new or changed exchange to the pages."""
         self.publish("exchange", exchange.summary())
 
     def received(self, record: Record, reply: Reply | None) -> None:

@@ -243,7 +243,7 @@ class CallbackSender:
         return exchange
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel running deliveries."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

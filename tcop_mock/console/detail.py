@@ -50,7 +50,7 @@ class JsonLine(NamedTuple):
 
 
 def json_lines(tree: Any) -> list[JsonLine]:  # noqa: ANN401 - a JSON tree
-    """Return a tree as lines; the last one says so if there are more."""
+    """Return a tree as lines, bounded; the last one marks omitted lines."""
     lines: list[JsonLine] = []
     for line in _tree_lines(tree, (), "", ""):
         if len(lines) == MAX_LINES:
@@ -131,7 +131,7 @@ def body_lines(tree: Any, body: bytes, notes: Mapping[str, list[dict[str, str]]]
 
 
 def notes_by_path(result: ValidationResult | None) -> dict[str, list[dict[str, str]]]:
-    """Return what ``validate`` says, by path."""
+    """Return the messages of ``validate`` by path."""
     notes: dict[str, list[dict[str, str]]] = {}
     if result is not None:
         for level, issues in (("problem", result.problems), ("deviation", result.deviations)):

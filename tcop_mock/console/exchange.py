@@ -28,7 +28,7 @@ _KEY_CHARS = 16
 
 
 class Direction(StrEnum):
-    """Who sent a request."""
+    """Sender of a request."""
 
     OUT = "out"
     """We sent it to the receiver under test."""
@@ -38,7 +38,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a body is about."""
+    """Subject of a body."""
 
     alarm: str
     """Key of the alarm: policy, metric, object and first time; requests about one alarm share it."""
@@ -46,7 +46,7 @@ class Subject:
     title: str
     subtitle: str
     state: str
-    """``firing``, ``repeated``, ``resolved``, or ``message`` for what is not a callback."""
+    """``firing``, ``repeated``, ``resolved``, or ``message`` for bodies that are not callbacks."""
 
     @classmethod
     def of_callback(cls, tree: Mapping[str, Any], body: bytes) -> Subject:
@@ -64,7 +64,7 @@ class Subject:
 
     @classmethod
     def of_message(cls, service: str, text: str, alarm: str) -> Subject:
-        """Return the subject of a message to a stand-in; ``alarm`` is the key of the alarm that it mentions."""
+        """Return the subject of a message to a stub service; ``alarm`` is the key of the alarm that it mentions."""
         title = one_line(service, MAX_CHARS)
         return cls(alarm or _digest(f"message {service}"), "", title, one_line(text, MAX_CHARS), "message")
 
@@ -104,7 +104,7 @@ class Exchange:
         return str(self.attempts[-1]["outcome"]) if self.attempts else ""
 
     def summary(self) -> dict[str, Any]:
-        """Return what the list shows."""
+        """Return the row of the exchange in the list."""
         result = self.result
         last = self.attempts[-1] if self.attempts else {}
         return {
@@ -175,7 +175,7 @@ def answer_document(
 
 
 def unsent_document(reason: str, *, at_s: float) -> dict[str, Any]:
-    """Return what stands in place of an attempt for a callback that was not sent."""
+    """Return the document that replaces an attempt for a callback that was not sent."""
     return answer_document(None, (), b"", at_s=at_s) | {"outcome": "not_sent", "detail": reason}
 
 

@@ -1,4 +1,4 @@
-"""What the page asks of the command line: to compose callbacks, to edit bodies, and to prepare a load."""
+"""Protocols that the command line implements for the page: compose callbacks, edit bodies, prepare a load."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class CommandLine(Protocol):
         """Change values of a body by path, as ``--set`` and ``--unset`` do.
 
         Raises:
-            UsageError: the body is no JSON object, or has no such path.
+            UsageError: the body is not a JSON object, or has no such path.
         """
         ...
 

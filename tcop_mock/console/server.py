@@ -29,13 +29,13 @@ class _Server(uvicorn.Server):
         self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, and tell so."""
+        """Start to listen, and print the address."""
         await super().startup(sockets)
         self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signal: the command does."""
         yield
 
 
@@ -64,7 +64,7 @@ async def serving(app: Callable[..., Any], listening: socket.socket) -> AsyncGen
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="error",  # what others send to the port is no news for the terminal
+        log_level="error",  # requests of other programs to the port are not printed
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -45,7 +45,7 @@ class Storm:
     _task: asyncio.Task[None] | None = None
     _prepared: PreparedStorm | None = None
     _interrupt: Callable[[], object] | None = None
-    """Ends the load of a command whose events come here."""
+    """Ends the load of a command that publishes its events here."""
 
     @property
     def is_running(self) -> bool:

@@ -103,7 +103,7 @@ class ManagedReceiver:
         await self.restart()
 
     async def shut_down(self, limit_s: float) -> float | None:
-        """End the receiver with SIGTERM; return the seconds that took, or ``None`` if it was killed at the limit."""
+        """End the receiver with SIGTERM; return the seconds until its end, ``None`` if it was killed at the limit."""
         return await asyncio.to_thread(self.process.shut_down, limit_s)
 
     async def size(self) -> ProcessSize | None:

@@ -98,7 +98,7 @@ class PooledConnection(asyncio.BufferedProtocol):
 
     @property
     def phase(self) -> Phase:
-        """How far the attempt has come on its connection."""
+        """Phase of the attempt on its connection."""
         if self.status is not None:
             return Phase.BODY
         return Phase.HEAD if self.has_response_bytes else Phase.WAITING

@@ -38,7 +38,7 @@ class Executor(Protocol):
         ...
 
     def attempt_ended(self, connection: PooledConnection) -> None:
-        """Handle the end of an attempt: start what is due, or let the engine finish."""
+        """Process the end of an attempt: start the next due attempts, or let the engine finish."""
         ...
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish what is left; no attempt is in flight any more."""
+        """Finish the remaining work; no attempt is in flight any more."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class LoadEngine:
     ) -> None:
         self.plan, self.clock = plan, clock
         self.start_s = 0.0
-        """When the load started."""
+        """Start of the load, in seconds on the clock."""
         self._is_closed = plan.model is LoadModel.CLOSED
         batch = LONG_BATCH if self._is_closed else SHORT_BATCH
         self.recorder, self._warm_up_recorder = StatsRecorder(batch), StatsRecorder(batch)

@@ -87,7 +87,7 @@ class EpollSelector:
         self.loop = loop
         self.epoll = select.epoll()
         self.connections: dict[int, EpollTransport | PendingConnection] = {}
-        """By file descriptor."""
+        """Connections by file descriptor."""
         self.outbox: _Outbox | None = None
         """Data to send after all ready connections have been read; ``None`` means that data is sent immediately."""
         self._dispatch: Callable[[list[tuple[int, int]], _Outbox], None] = self._dispatch_each

@@ -95,7 +95,7 @@ class ScenarioExecutor:
         """Whether each alarm has had a notification, by its number."""
         self._skipped_s = 0.0
         self.last_due_s = 0.0
-        """When the last started notification was due, in seconds since the start."""
+        """Due time of the last started notification, in seconds since the start."""
 
     def start(self) -> None:
         """Start the timer and what is due."""
@@ -420,5 +420,5 @@ def make_executor(
 
 
 def worker_share(total: int | None, worker: int, workers: int) -> int | None:
-    """Return the share of one process of a total; ``None`` if there is no total."""
+    """Return the share of one process in a total; ``None`` without a total."""
     return None if total is None else (total + workers - 1 - worker) // workers

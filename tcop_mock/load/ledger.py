@@ -46,7 +46,7 @@ _LINE_TYPES = {
 
 
 def ledger_entry(delivery: DeliveryRecord) -> LedgerEntry:
-    """Return the ledger entry of a notification; keys that the schedule does not have come from the body."""
+    """Return the ledger entry of a notification; keys that the schedule lacks come from the body."""
     callback, attempts = delivery.callback, delivery.attempts
     key = NotificationKey(callback.alarm_key, callback.object_id, callback.session_id, callback.state)
     if not (key.alarm_key and key.object_id and key.session_id):
@@ -76,7 +76,7 @@ class Ledger:
         self._path = path
         self._problem: OSError | None = None
         self._attempts = array("I")
-        """One more than the attempts of each alarm, by its number; 0 for an alarm without a notification."""
+        """Number of attempts plus 1 of each alarm, by its number; 0 for an alarm without a notification."""
         self._file: TextIO | None = None
         try:
             self._file = TextIOWrapper(BufferedWriter(FileIO(path, "w")), encoding="utf-8") if path else None

@@ -64,7 +64,7 @@ class ScenarioSize(NamedTuple):
 
     notifications: int
     last_s: float
-    """When the last notification is due."""
+    """Due time of the last notification."""
     peak_per_second: int
     """The maximum number of notifications due in one second."""
 
@@ -80,7 +80,7 @@ class _DueCallback(NamedTuple):
     """Number of the alarm among those of the writer."""
     point: LifecyclePoint
     fired_s: float
-    """When this life of the alarm fired."""
+    """Time of the firing in this life of the alarm."""
 
 
 class ScenarioSchedule:
@@ -267,7 +267,7 @@ class _BodyWriter:
 
 
 class _EarlierLives(NamedTuple):
-    """What an alarm that fires more than once has to remember."""
+    """State of an alarm that fires more than once."""
 
     random_stream: SeededRandom
     earlier_resolves: tuple[int, ...]

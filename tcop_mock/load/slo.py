@@ -41,9 +41,9 @@ _NUMBER_MEASURES: dict[str, Callable[[LoadSummary], float]] = {
     "amplification": lambda load: load.amplification,
 }
 _SUPPORTED_MODELS = {
-    "amplification": ({LoadModel.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
-    "duplicates": ({LoadModel.SCRIPT}, "nothing is pushed again but in a storm: play one with --scenario"),
-    "recovery": ({LoadModel.SCRIPT}, "it is measured of a storm's end: play one with --scenario"),
+    "amplification": ({LoadModel.SCRIPT}, "only a scenario retries callbacks: run one with --scenario"),
+    "duplicates": ({LoadModel.SCRIPT}, "only a scenario retries callbacks: run one with --scenario"),
+    "recovery": ({LoadModel.SCRIPT}, "only a scenario has a recovery: run one with --scenario"),
     "late": (
         {LoadModel.OPEN, LoadModel.SCRIPT},
         "a closed load has no schedule to be late for: leave --concurrency out",
@@ -55,7 +55,7 @@ _SUPPORTED_MODELS = {
 }
 """Measures that only some load models have, and the message for the others."""
 _OWN_MEASURES = frozenset({"late", "dropped", "amplification"})
-"""Measures that say something of this tool, or nothing of its waits."""
+"""Measures of this tool, and measures that do not depend on its waits."""
 _CANCELLED_MEASURES = frozenset({"errors", "acked", "lost", "rate", "over5s"})
 """Measures that count attempts which this machine could not make."""
 _TIME_NAMES = ("max", "mean", "recovery")
@@ -117,7 +117,7 @@ def _parse_objective(text: str) -> Objective:
 def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
     """Evaluate the objectives of a load.
 
-    An objective without data is broken. One that is broken only by the waits of this tool is not judged.
+    An objective without data is broken. One that is broken only by the waits of this tool has the status "not judged".
     """
     return tuple(_evaluate(objective, load) for objective in objectives)
 
@@ -135,7 +135,7 @@ def _evaluate(objective: Objective, load: LoadSummary) -> ObjectiveResult:
 
 
 def _excuse(objective: Objective, load: LoadSummary) -> str:
-    """Return why a broken objective says nothing of the receiver; an empty string if it does."""
+    """Return why a broken objective is no result of the receiver; an empty string if it is one."""
     name = objective.name
     if load.is_exhausted and name in _CANCELLED_MEASURES:
         return "this machine had nothing left for more connections"
@@ -153,7 +153,7 @@ def _excuse(objective: Objective, load: LoadSummary) -> str:
 
 
 def _service_value(objective: Objective, load: LoadSummary) -> float | None:
-    """Return what was measured from the actual starts, without the waits of this tool."""
+    """Return the value measured from the actual starts, without the waits of this tool."""
     if objective.name != "over5s":
         return _time_s(objective.name, load.service_times)
     over = load.service_times.count_over(ACK_LIMIT_S) + load.outcomes.get(Outcome.TIMED_OUT, 0)

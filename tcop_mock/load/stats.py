@@ -38,7 +38,7 @@ SHORT_BATCH, LONG_BATCH = 128, 1024
 _MAX_POINTS = 1200
 """In a longer series, points are merged in pairs."""
 _LATE_SHARE = 0.01
-"""From this share of late attempts on, percentiles show the lateness, and the load was held back."""
+"""Share of late attempts from which percentiles show the lateness, and the load was held back."""
 _FULL_SHARE = 0.95
 """So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
 

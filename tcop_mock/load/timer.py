@@ -74,7 +74,7 @@ class TimerfdTimer:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._loop, self._on_expiry = loop, on_expiry
         self._expires_s = math.inf
-        """When the timer expires, on the monotonic clock; infinite if it is not set.
+        """Time on the monotonic clock at which the timer expires; infinite if it is not set.
 
         The clock of uvloop is too coarse: whole milliseconds, read at the start of a turn.
         """

@@ -34,7 +34,7 @@ _LIST_RULE = "is a JSON list; TCOP never posts a list, each callback is a reques
 
 
 class _Identity(NamedTuple):
-    """What a body is."""
+    """Kind of a body."""
 
     kind: str
     shape: str | None

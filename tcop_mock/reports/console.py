@@ -21,7 +21,7 @@ EventT = TypeVar("EventT")
 EventListener: TypeAlias = "Callable[[RunEvent], None]"
 
 UNWRAPPED = 1_000_000
-"""Width of a pipe or file: programs search it by line, and whoever shows it wraps it."""
+"""Width of a pipe or file: programs search it by line, and viewers wrap it."""
 _DUMB_TERMINALS = frozenset({"", "dumb", "unknown"})
 
 

@@ -66,14 +66,14 @@ _LEVELS = {
     Form.EVENTBRIDGE: Level.SHOULD,
     Form.CLOUDEVENTS: Level.MAY,
 }
-"""How binding it is to accept a form: TCM101, TCM317, TCM318, TCM319."""
+"""Level of the clause that requires the acceptance of a form: TCM101, TCM317, TCM318, TCM319."""
 
 _UNPUBLISHED_LEVEL = Level.MAY
-"""How binding it is to accept a callback that is no published one of TCOP: TCM320 only forbids a crash."""
+"""Level for an unpublished callback: TCM320 only forbids a crash."""
 CLAUSE = "TCM101"
 CONSUMER, PROVIDER = "tencent-cloud-alarms", "webhook-receiver"
 _ANY_SUCCESS = {"status": {"combine": "AND", "matchers": [{"match": "statusCode", "status": "success"}]}}
-"""TCOP's pages after 2021 do not say which 2xx counts, so each does."""
+"""TCOP's pages after 2021 do not name the 2xx that counts, so each does."""
 
 
 class ExportFile(NamedTuple):
@@ -175,7 +175,7 @@ class ExportBuilder:
             try:
                 body = mutator.change(json.loads(bodies[shape.id, options]))
             except UnknownNameError:
-                continue  # callbacks of this profile lack what it changes
+                continue  # callbacks of this profile lack the changed field
             metadata = {
                 "mutator": mutator.name,
                 "clause": mutator.clause,

@@ -88,7 +88,7 @@ def _finding_section(card: ET.Element, finding: Finding) -> None:
 
 
 def _tool(command: str) -> str:
-    """Return what a command is called: curl, or a verb of ours, so that no two boxes have the same name."""
+    """Return the name of a command: curl, or a verb of tcop-mock, so that each box has a different name."""
     words = command.split(" ", 2)
     if words[0] == "tcop-mock":
         return " ".join(words[:2])

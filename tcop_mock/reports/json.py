@@ -246,7 +246,7 @@ def _request_document(reproduced: ReproducedRequest) -> dict[str, Any]:
 
 
 def delivery_document(reproduced: ReproducedRequest) -> dict[str, Any]:
-    """Return how a request was sent: what method, URL, headers and body do not say."""
+    """Return the properties of a sent request other than method, URL, headers and body."""
     request = reproduced.request
     return {
         "chunked": request.chunked,

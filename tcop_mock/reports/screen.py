@@ -49,7 +49,7 @@ _HANGING = " " * (len(_INDENT) + _LABEL_WIDTH)
 _LINE_CHARS = WIDTH - len(_HANGING)
 _MAX_SENTENCE_CHARS = 3 * _LINE_CHARS
 _REASONS_CHARS = 2 * WIDTH - len("Not run: .")
-"""Two lines of reasons; longer ones are cut to what is missing."""
+"""Two lines of reasons; longer ones are cut to the missing precondition."""
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _GROUPS = {
     "TCM1": ("TCM1", "requests and answers"),
@@ -129,7 +129,7 @@ def _group_lines(results: Sequence[ClauseResult], width: int) -> list[StyledLine
 
 
 def _skipped_lines(results: Sequence[ClauseResult], width: int) -> list[StyledLine]:
-    """Return the reasons of the clauses that were not run with their numbers; long ones only say what is missing."""
+    """Return the reasons of the clauses that were not run with their numbers; long ones only name the precondition."""
     skipped = [result for result in results if result.status is ClauseStatus.NOT_RUN]
     if not skipped:
         return []
@@ -146,7 +146,7 @@ def _counted(reasons: Sequence[str]) -> str:
 
 
 def _short_reason(result: ClauseResult) -> str:
-    """Return what is missing, without the flag that provides it."""
+    """Return the missing precondition, without the flag that provides it."""
     if result.missing and result.missing.kind is Prerequisite.PROFILE:
         return "another profile"
     reason = reason_text(result)
@@ -243,7 +243,7 @@ def _other_lines(clauses: Sequence[Clause], width: int) -> Iterator[StyledLine]:
 
 
 def _block_lines(block: _Block, width: int, fail_on: Level) -> Iterator[StyledLine]:
-    """Yield what was found, and where."""
+    """Yield the finding and its location."""
     clause, finding = block.result.clause, block.finding
     title = finding.title if finding else clause.requirement
     text = f"{clause_label(clause)} [{clause.level}]: {one_line(title, MAX_TITLE_CHARS)}"

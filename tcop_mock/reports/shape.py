@@ -205,7 +205,7 @@ def _labelled_lines(label: str, text: str) -> Iterable[str]:
 
 
 def _table_row(name: str, threshold: str, text: str, note: str = "") -> list[str]:
-    """Return a table row in one line; a long text follows in lines of its own."""
+    """Return a table row in one line; a long text follows in separate lines."""
     prefix = f"  {name:<{_NAME_WIDTH}} " + (f"{threshold:<{_THRESHOLD_WIDTH}} " if threshold else "")
     fits = display_width(f"{prefix}{text}") <= WIDTH
     lines = [f"{prefix}{text}"] if fits else [prefix.rstrip(), *wrap(text, WIDTH, _WRAPPED_INDENT)]

@@ -1,6 +1,6 @@
 """Summary of a check: overall result, skipped clauses, reasons, and metadata of the run.
 
-Reasons of results are in the words of the command line: what is missing, and which flag provides it.
+Reasons of results are worded for the command line: the missing precondition, and the flag that provides it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _UNSEEN = (
     (Prerequisite.CAUGHT_CALL, "what happens behind the 200", "as far as answers show"),
     (Prerequisite.DOWNSTREAM, "what is forwarded", "as far as answers and effects show"),
 )
-"""Missing ways to observe effects: what they would show, and how far a verdict reaches without them."""
+"""Missing ways to observe effects: their clauses, and the limits of a verdict without them."""
 TOOL = "tcop-mock"
 LIBRARIES = ("aiohappyeyeballs", "click", "h11", "jsonpath-rfc9535", "jsonschema", "rich", "tomli")
 """Libraries whose version can change requests, observations or reports."""
@@ -87,7 +87,7 @@ _HASH_CHARS = 12
 
 
 def reason_text(result: ClauseResult) -> str:
-    """Return why a result is what it is: the reason that it has, or the words for its missing precondition."""
+    """Return the reason of a result: its own, or the text about its missing precondition."""
     return result.reason or (missing_text(result.missing) if result.missing else "")
 
 

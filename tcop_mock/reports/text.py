@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 WIDTH = 80
-"""Columns of a line, unless a terminal says otherwise."""
+"""Columns of a line without a terminal."""
 _WORD = re.compile(r"\S+")
 
 
@@ -291,7 +291,7 @@ def error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> 
 
 
 def interrupted_lines(results: Sequence[ClauseResult]) -> list[StyledLine]:
-    """Return the number of clauses that an interrupt ended; nothing if there are none."""
+    """Return the number of clauses that an interrupt ended; an empty text if there are none."""
     count = sum(map(is_interrupted, results))
     return [styled_line(f"Interrupted: {pluralize(count, 'clause')} without a result.")] if count else []
 

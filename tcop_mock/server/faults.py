@@ -276,7 +276,7 @@ RESET_FAULTS = frozenset({"reset", "reset-after-request"})
 
 HANG_UP_FAULTS = frozenset({"empty", "garbage", "endless-body", "wrong-length"})
 
-"""Faults after which the connection is closed, whatever the headers said."""
+"""Faults after which the connection is closed, whatever the headers are."""
 
 _LINE_END = b"\r\n"
 

@@ -191,7 +191,7 @@ def limit_logs() -> Iterator[None]:
             handler.removeFilter(few)
         suppressed = max((few.suppressed for _, few in filters), default=0)
         if suppressed:
-            _log.warning("%d more records were logged while the contract was played", suppressed)
+            _log.warning("%d more records were logged during the check", suppressed)
 
 
 def _is_pytest_handler(handler: logging.Handler) -> bool:

@@ -362,14 +362,14 @@ class Receiver:
         each fourth.
 
         Raises:
-            UsageError: no such fault; names near misses.
+            UsageError: no such fault; suggests similar names.
         """
         plan = FaultPlan([parse_fault(text, "fault") for text in faults], seed=self._seed)
         with self._arrived:
             self._fault_plan, self._request_count, self._faults_since_s = plan, 0, monotonic_s()
 
     def disable_rate_limit(self) -> None:
-        """Lift the end's limit by the minute, as a contract that is played faster than in life needs it."""
+        """Disable the service's limit by the minute, because a check sends faster than TCOP."""
         self._services.rate_limits = {}
 
     @property

@@ -23,7 +23,7 @@ from tcop_mock.testing.options import get_list_option, run_seed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PLUGIN_NAME = "tcop_mock.gathering"
+_PLUGIN_NAME = "tcop_mock.report_collector"
 _WORST_FIRST = (ClauseStatus.FAIL, ClauseStatus.ERROR, ClauseStatus.KNOWN, ClauseStatus.PASS, ClauseStatus.NOT_RUN)
 
 

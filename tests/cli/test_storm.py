@@ -174,7 +174,10 @@ def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open
         ),
         (["--time-scale", "0.1"], "--time-scale goes with --scenario: a rate is a speed already"),
         (["--slo", "p99<5"], "--slo 'p99<5': p99 is a time: write 500ms, 2s or 1m"),
-        (["--slo", "recovery<5s"], "--slo recovery: it is measured of a storm's end: play one with --scenario"),
+        (
+            ["--slo", "recovery<5s"],
+            "--slo recovery: only a scenario has a recovery: run one with --scenario",
+        ),
         (["--report", "html"], "--report 'html': write KIND=PATH, as in html=load.html"),
         (["--report", "htm=x"], "--report 'htm=x': unknown report format 'htm'; did you mean 'html'?"),
         (["--report", "pdf=x"], "--report 'pdf=x': unknown report format 'pdf'; use one of csv, html, json, junit"),

@@ -105,16 +105,20 @@ def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
 @pytest.mark.parametrize(
     "model, text, complaint",
     [
-        (LoadModel.OPEN, "recovery<1s", "recovery: it is measured of a storm's end: play one with --scenario"),
+        (
+            LoadModel.OPEN,
+            "recovery<1s",
+            "recovery: only a scenario has a recovery: run one with --scenario",
+        ),
         (
             LoadModel.OPEN,
             "duplicates=0",
-            "duplicates: nothing is pushed again but in a storm: play one with --scenario",
+            "duplicates: only a scenario retries callbacks: run one with --scenario",
         ),
         (
             LoadModel.CLOSED,
             "amplification<2",
-            "amplification: nothing is pushed again but in a storm: play one with --scenario",
+            "amplification: only a scenario retries callbacks: run one with --scenario",
         ),
         (LoadModel.CLOSED, "late<1%", "late: a closed load has no schedule to be late for: leave --concurrency out"),
         (

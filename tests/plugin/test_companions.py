@@ -144,7 +144,7 @@ import sys
 def test(request):
     before = request.config.pluginmanager.get_plugin("tcop_mock")
     assert before is not None
-    assert not request.config.pluginmanager.hasplugin("tcop_mock.gathering")
+    assert not request.config.pluginmanager.hasplugin("tcop_mock.report_collector")
 """
     result = inner(tests)
     result.assert_outcomes(passed=1)

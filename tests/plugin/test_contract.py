@@ -78,10 +78,10 @@ def test_what_it_says_to_see_it_again_does_so(inner: RunPytest) -> None:
 
 
 def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: RunPytest) -> None:
-    """Of what an app in this process logs while it is judged, ten records are shown, and the others are counted."""
+    """Ten log records of an app under test are shown, and the others are counted."""
     said = text_of(inner(ONE_LINE, "--tcop-clauses=TCM3*", target="apps.hasty_wsgi"))
     assert said.count("a resolved alarm") == 10
-    assert "more records were logged while the contract was played" in said
+    assert "more records were logged during the check" in said
 
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.hasty_wsgi"])
