@@ -398,5 +398,5 @@ def _parse_step(text: str, step: str) -> tuple[State, int, str]:
     if match[2] and state is not State.REPEATED:
         raise UsageError(f"lifecycle {text!r}: only repeat can have a count; write fire,repeat:3,resolve")
     if level and level not in ALARM_LEVELS:
-        raise UsageError(f"lifecycle {text!r}: {level!r} is no level; the levels are {', '.join(ALARM_LEVELS)}")
+        raise UsageError(f"lifecycle {text!r}: {level!r} is not a level; the levels are {', '.join(ALARM_LEVELS)}")
     return state, int(match[2] or 1), level

@@ -62,7 +62,7 @@ _NOT_A_CALLBACK = (
     "(a body of your own template? --profile template)"
 )
 _NOT_OF_TENCENT = "no source of Tencent Cloud, whose events come from <product>.cloud.tencent"
-_OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is no alarm callback of TCOP"
+_OF_CLS = "is an alarm of CLS (Cloud Log Service), which sends its own callbacks; it is not an alarm callback of TCOP"
 _LIST = "is a list; TCOP never posts a list, each callback is a request of its own"
 _NESTED = "holds an alarm callback, which TCOP posts alone: give what is in here as a body of its own"
 _MAX_SHAPES = 5
@@ -323,7 +323,7 @@ class CallbackValidator:
         others += [one.name for one in self._published if path in field_paths(one.wire_format.documented)]
         if others:
             names = ", ".join(sorted(set(others)))
-            return Issue(path, f"is no field of profile {generation.profile.name}, but one of {names}")
+            return Issue(path, f"is not a field of profile {generation.profile.name}, but one of {names}")
         return _issue(violation)
 
 

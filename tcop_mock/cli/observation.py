@@ -199,7 +199,7 @@ def _callable(text: str) -> Callable[[str], object]:
     if not module or not name:
         raise UsageError(f"--observe-call {text!r}: write MODULE:CALLABLE")
     try:
-        found: Callable[[str], object] = load_object(text, "callable", "write MODULE:CALLABLE")
+        found: Callable[[str], object] = load_object(text, "a callable", "write MODULE:CALLABLE")
     except UsageError as problem:
         raise UsageError(f"--observe-call {text!r}: {problem.__cause__}") from problem
     if not callable(found):

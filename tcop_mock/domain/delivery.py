@@ -160,10 +160,10 @@ class OutgoingRequest:
 
     def __post_init__(self) -> None:
         if not _HTTP_TOKEN.fullmatch(self.method):
-            raise UsageError(f"{self.method!r} is no HTTP method; write a token such as POST")
+            raise UsageError(f"{self.method!r} is not an HTTP method; write a token such as POST")
         for name, value in self.headers:
             if not _HTTP_TOKEN.fullmatch(name):
-                raise UsageError(f"{name!r} is no name of an HTTP header; write letters, digits and hyphens")
+                raise UsageError(f"{name!r} is not a name of an HTTP header; write letters, digits and hyphens")
             if not _HEADER_VALUE.fullmatch(value):  # may be a credential, so it is not shown
                 raise UsageError(f"the value of the header {name} has line breaks or characters outside Latin-1")
         if any(size < 1 for size in self.segment_sizes):

@@ -85,7 +85,7 @@ class LocustSettings:
             try:
                 settings = replace(settings, **{key: parsers[key](text)})  # type: ignore[arg-type]  # of the key's kind
             except ValueError:
-                raise UsageError(f"{ENV_PREFIX}{key.upper()}: {text!r} is no number") from None
+                raise UsageError(f"{ENV_PREFIX}{key.upper()}: {text!r} is not a number") from None
         return settings
 
     def to_environ(self) -> dict[str, str]:

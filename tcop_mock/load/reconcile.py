@@ -229,7 +229,7 @@ def _record_body(row: Mapping[str, Any], location: str) -> bytes:
     try:
         return base64.b64decode(encoded or "", validate=True)
     except (ValueError, TypeError):
-        raise UsageError(f"{location}: body_base64 is no base64; is it a recording of listen?") from None
+        raise UsageError(f"{location}: body_base64 is not base64; is it a recording of listen?") from None
 
 
 def _item_from_line(row: Mapping[str, Any], location: str) -> ReceivedItem:

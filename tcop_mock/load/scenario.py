@@ -471,4 +471,4 @@ def _require_key(file: str, key: str) -> None:
     if key not in known:
         suggestions = did_you_mean(key, known)
         hint = f"; did you mean {suggestions}?" if suggestions else ""
-        raise EntryError(file, f"assumed.{key}", f"is no key of a group or of the scenario{hint}")
+        raise EntryError(file, f"assumed.{key}", f"is not a key of a group or of the scenario{hint}")

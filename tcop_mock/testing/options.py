@@ -58,7 +58,7 @@ def run_seed(config: pytest.Config) -> int:
     try:
         return int(option.value) if option else 0
     except ValueError:
-        raise UsageError(f"{option.where} {option.value!r} is no integer" if option else "") from None
+        raise UsageError(f"{option.where} {option.value!r} is not an integer" if option else "") from None
 
 
 def parse_level(text: str, where: str) -> Level:

@@ -84,9 +84,9 @@ def load_app(reference: str) -> Any:  # noqa: ANN401 - any ASGI or WSGI app
     Raises:
         UsageError: it does not exist, or cannot be called.
     """
-    app = load_object(reference, "app", "write module:app, or a URL with a number as its port")
+    app = load_object(reference, "an app", "write module:app, or a URL with a number as its port")
     if not callable(app):
-        raise UsageError(f"{reference} is no app: it is of type {type(app).__name__}, which cannot be called")
+        raise UsageError(f"{reference} is not an app: it is of type {type(app).__name__}, which cannot be called")
     return app
 
 
@@ -95,7 +95,7 @@ def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 
 
     Args:
         reference: the name.
-        kind: what the object should be, for messages.
+        kind: expected kind of the object with its article, for messages: ``an app``.
         advice: how to write the name, for messages.
 
     Raises:
@@ -110,9 +110,9 @@ def load_object(reference: str, kind: str, advice: str) -> Any:  # noqa: ANN401 
         loaded = reduce(getattr, attribute.removesuffix("()").split("."), module)
         return loaded() if attribute.endswith("()") else loaded
     except SystemExit as problem:
-        raise UsageError(f"{reference} is no {kind}: it ends the process when it is imported; {advice}") from problem
+        raise UsageError(f"{reference} is not {kind}: it ends the process when it is imported; {advice}") from problem
     except Exception as problem:
-        raise UsageError(f"{reference} is no {kind}: {error_line(problem)}; {advice}") from problem
+        raise UsageError(f"{reference} is not {kind}: {error_line(problem)}; {advice}") from problem
 
 
 class AppKind(Enum):

@@ -98,7 +98,7 @@ def model_parser(reference: str) -> Parse:
     Raises:
         UsageError: it does not exist, cannot be called, or checks nothing.
     """
-    model = load_object(reference, "parser", _ADVICE)
+    model = load_object(reference, "a parser", _ADVICE)
     if is_typeddict(model) or isinstance(model, NewType) or get_origin(model) is not None:
         name = reference.rpartition(":")[2]
         raise UsageError(
@@ -111,7 +111,7 @@ def model_parser(reference: str) -> Parse:
         if callable(call):
             return _call_with_body(call)
     if not callable(model):
-        raise UsageError(f"{reference} is no parser: it is of type {type(model).__name__}, which cannot be called")
+        raise UsageError(f"{reference} is not a parser: it is of type {type(model).__name__}, which cannot be called")
     return _call_with_kwargs(model) if _needs_kwargs(model) else _call_with_body(model)
 
 

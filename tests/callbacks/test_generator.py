@@ -264,7 +264,7 @@ def test_lifecycles_are_parsed(text: str, moments: list[tuple[State, int, tuple[
         ("resolve,resolve", "only fire can follow a resolve"),
         ("fire,fire", "can fire again only after a resolve"),
         ("repeat:1x", "'repeat:1x' is not a step"),
-        ("repeat:x", "'x' is no level; the levels are Remind, Warn, Serious"),
+        ("repeat:x", "'x' is not a level; the levels are Remind, Warn, Serious"),
     ],
 )
 def test_impossible_lifecycles_are_errors(text: str, message: str) -> None:

@@ -163,7 +163,7 @@ BROKEN: dict[str, tuple[str, object]] = {
     "a dimension that is a table": ("alarmObjInfo.dimensions.unInstanceId", {}),
     "a dimension that is null": ("alarmObjInfo.dimensions.objName", None),
     "another product": ("alarmObjInfo.namespace", "qce/cdb"),
-    "an account that is no number": ("alarmObjInfo.appId", "mine"),
+    "an account that is not a number": ("alarmObjInfo.appId", "mine"),
     "a region that is a number": ("alarmObjInfo.region", 4),
     "a policy in a list": ("alarmPolicyInfo", []),
     "conditions that are null": (CONDITIONS, None),

@@ -98,7 +98,7 @@ def test_a_difference_has_path_kind_and_values(a: Any, b: Any, found: list[Diffe
 
 
 def test_each_json_type_has_a_name() -> None:
-    """A boolean is no number, and null is a type of its own."""
+    """A boolean is not a number, and null is a type of its own."""
     values: list[Any] = [None, True, 1, 1.5, "a", [], {}]
     assert [json_type(value) for value in values] == [
         "null", "boolean", "number", "number", "string", "array", "object",

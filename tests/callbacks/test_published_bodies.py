@@ -245,14 +245,14 @@ def test_an_old_body_is_reported_to_be_one() -> None:
     assert (result.profile, result.form, result.deviations) == ("2019-ack", Form.DOCUMENTED, ())
     deviations = CallbackValidator(CATALOG, load_profile("2023")).validate_tree(old_body()).deviations
     assert len({issue.path for issue in deviations}) == len(deviations) == 9
-    assert ("alarmPolicyInfo.recoverTime", "is no field of profile 2023, but one of 2019-ack") in deviations
+    assert ("alarmPolicyInfo.recoverTime", "is not a field of profile 2023, but one of 2019-ack") in deviations
 
 
 def test_a_field_of_a_later_generation_names_it() -> None:
     """A forced profile says which profile has the field."""
     body = old_body() | {"alertId": old_body()["sessionId"]}
     deviations = CallbackValidator(CATALOG, load_profile("2019-ack")).validate_tree(body).deviations
-    assert deviations == (("alertId", "is no field of profile 2019-ack, but one of 2025"),)
+    assert deviations == (("alertId", "is not a field of profile 2019-ack, but one of 2025"),)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_the_level_changes_within_the_life_of_an_alarm() -> None:
     [
         ("cvm/basic-monitoring", "2023", "fire:Warn", "only metric alarms of --profile 2025 have a level"),
         ("cvm/events", "2025", "fire:Warn", "only metric alarms of --profile 2025 have a level"),
-        ("cvm/basic-monitoring", "2025", "fire:Huge", "'Huge' is no level; the levels are Remind, Warn, Serious"),
+        ("cvm/basic-monitoring", "2025", "fire:Huge", "'Huge' is not a level; the levels are Remind, Warn, Serious"),
     ],
 )
 def test_a_level_that_cannot_be_is_refused(shape_id: str, profile: str, steps: str, problem: str) -> None:

@@ -107,7 +107,7 @@ async def sick(scope, receive, send):
         ("asgi2", "is an ASGI 2 app"),
         ("aio", "is an app of aiohttp, which is neither ASGI nor WSGI"),
         ("handler", "takes one argument, so it is no ASGI or WSGI app; --model {}:handler checks a callable"),
-        ("nosuch", "is no app: AttributeError: module '{}' has no attribute 'nosuch'"),
+        ("nosuch", "is not an app: AttributeError: module '{}' has no attribute 'nosuch'"),
         ("sick", "the app did not start up: KeyError: 'DSN'"),
     ],
 )

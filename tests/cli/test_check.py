@@ -425,7 +425,7 @@ REFUSED = {
     " ": ("no target: give TARGET, or set TCOP_MOCK_TARGET",),
     "/path": ("the host is missing", "write [http://]"),
     "htp://h": ("the scheme must be http or https, not 'htp'",),
-    "h:port": ("h:port is no app", "a URL with a number as its port"),
+    "h:port": ("h:port is not an app", "a URL with a number as its port"),
     "h --clauses TCM999": ("unknown clause 'TCM999'; did you mean",),
     "h --clauses zzz*": ("unknown clause 'zzz*'; `tcop-mock check --list` shows all clauses",),
     "h --clauses TCM302,recover-tim": ("unknown clause 'recover-tim'; did you mean 'recover-time-zero'?",),

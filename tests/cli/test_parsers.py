@@ -155,7 +155,7 @@ def test_a_parser_that_takes_nothing_is_reported_by_the_first_clause(tcop: RunCo
             ["--model", "m:f", "--report", "pytest=x.py"],
             "--report pytest: a model gets no requests; take json, text or html",
         ),
-        (["--model", "no_such_module:f"], "no_such_module:f is no parser: ModuleNotFoundError: No module named "),
+        (["--model", "no_such_module:f"], "no_such_module:f is not a parser: ModuleNotFoundError: No module named "),
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),
     ],
 )

@@ -47,7 +47,7 @@ SLOW = {
 """Checked below with a deadline of a second, to take seconds instead of minutes."""
 DYING = {name for name in MUTANTS if name.startswith("TCM409")}
 ALSO = {
-    "TCM314-reads-values-as-numbers": {"TCM321"},  # an empty value is no number
+    "TCM314-reads-values-as-numbers": {"TCM321"},  # an empty value is not a number
     "TCM104-redirects-to-a-slash": {"TCM101"},
     "TCM115-reads-one-kib": {"TCM101", "TCM311", "TCM312", "TCM315"},
     "TCM108-answers-another-session": {"TCM117"},

@@ -59,7 +59,7 @@ def test_orders_travel_through_the_environment() -> None:
     "environ, complaint",
     [
         ({}, "no target: set TCOP_MOCK_TARGET (it keeps passwords out of Locust's pages), or --host"),
-        ({"TCOP_MOCK_TARGET": "h", "TCOP_MOCK_LOAD_SEED": "x"}, "TCOP_MOCK_LOAD_SEED: 'x' is no number"),
+        ({"TCOP_MOCK_TARGET": "h", "TCOP_MOCK_LOAD_SEED": "x"}, "TCOP_MOCK_LOAD_SEED: 'x' is not a number"),
         ({"TCOP_MOCK_TARGET": "h", "TCOP_MOCK_LOAD_SED": "1"}, "TCOP_MOCK_LOAD_SED: there is TCOP_MOCK_LOAD_SEED, "),
     ],
 )

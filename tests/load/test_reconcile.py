@@ -231,11 +231,11 @@ def test_a_ledger_that_cannot_be_read_is_reported_by_its_line(line: bytes, compl
         ({"object": "ins-1", "state": "open"}, "r:1: state 'open' is none of firing, repeated, resolved"),
         (
             {**recording_line(None), "body": None, "body_base64": "ä"},
-            "r:1: body_base64 is no base64; is it a recording of",
+            "r:1: body_base64 is not base64; is it a recording of",
         ),
         (
             {**recording_line(None), "body": None, "body_base64": 7},
-            "r:1: body_base64 is no base64; is it a recording of",
+            "r:1: body_base64 is not base64; is it a recording of",
         ),
     ],
 )

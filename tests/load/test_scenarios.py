@@ -177,8 +177,8 @@ def test_groups_of_one_shape_have_policies_of_their_own() -> None:
             {},
             "groups.0.repeats: its alarms are never over: give lasts_s or over_s, or the scenario ends_s",
         ),
-        ([{}], {"assumed": {"alarm": "x"}}, "assumed.alarm: is no key of a group or of the scenario; did you mean "),
-        ([{}], {"assumed": {"zzz": "x"}}, "assumed.zzz: is no key of a group or of the scenario"),
+        ([{}], {"assumed": {"alarm": "x"}}, "assumed.alarm: is not a key of a group or of the scenario; did you mean "),
+        ([{}], {"assumed": {"zzz": "x"}}, "assumed.zzz: is not a key of a group or of the scenario"),
         ([{}], {"region": "zz"}, "region: unknown region 'zz'; one of "),
     ],
 )

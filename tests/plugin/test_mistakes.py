@@ -35,7 +35,7 @@ OPTIONS = {
     "--tcop-skip=TCM*": "--tcop-skip leaves no clause to check",
     "--tcop-fail-on=shuold": "--tcop-fail-on 'shuold': did you mean 'should'?",
     "--tcop-fail-on=7": "--tcop-fail-on '7': write must or should",
-    "--tcop-seed=x": "--tcop-seed 'x' is no integer",
+    "--tcop-seed=x": "--tcop-seed 'x' is not an integer",
     "--tcop-report=xml=a": "--tcop-report 'xml=a': unknown report format 'xml'; use one of "
     + ", ".join(format_names()),
     "--tcop-report=jsn=a": "--tcop-report 'jsn=a': unknown report format 'jsn'; did you mean 'json' or 'ndjson'?",
@@ -59,7 +59,7 @@ def test_a_wrong_option_ends_the_run(inner: RunPytest, option: str) -> None:
     [
         ("tcop_profile = 2032", "unknown profile '2032'; did you mean '2025' or '2023'?"),
         ("tcop_fail_on = shuold", "tcop_fail_on in the ini file 'shuold': did you mean 'should'?"),
-        ("tcop_seed = x", "tcop_seed in the ini file 'x' is no integer"),
+        ("tcop_seed = x", "tcop_seed in the ini file 'x' is not an integer"),
         ("tcop_clauses = TCM999", "unknown clause 'TCM999'; did you mean 'TCM529', 'TCM519' or 'TCM509'"),
     ],
 )
@@ -109,7 +109,7 @@ TARGETS = {
     "--tcop-allow-host alarms.example, or tcop_allow_host in the ini file, allows it",
     "'http://u:geheim@10.1.1.1/'": "tcop_target http://***@10.1.1.1/ is on another machine",
     "'ftp://127.0.0.1'": "tcop_target: 'ftp://127.0.0.1' is not a usable target: ",
-    "'nosuch:app'": "tcop_target: nosuch:app is no app: ModuleNotFoundError: No module named 'nosuch'",
+    "'nosuch:app'": "tcop_target: nosuch:app is not an app: ModuleNotFoundError: No module named 'nosuch'",
     "7": "tcop_target: the target is of type int; give a URL, an ASGI or WSGI app, a test client, ",
     "lambda: 7": "tcop_target: the target is a callable without arguments, perhaps a factory",
 }

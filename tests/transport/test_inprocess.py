@@ -368,7 +368,7 @@ def test_what_is_no_app_is_reported(module: str, reference: str, problem: str) -
     """With the reason, and how it is written."""
     with pytest.raises(UsageError) as caught, open_transport(Target.parse(reference.format(module)), 100):
         pass
-    assert str(caught.value).startswith(f"{reference.format(module)} is no app: {problem.format(module)}")
+    assert str(caught.value).startswith(f"{reference.format(module)} is not an app: {problem.format(module)}")
 
 
 def test_what_has_no_signature_is_taken_for_wsgi(module: str) -> None:

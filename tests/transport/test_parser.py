@@ -265,7 +265,7 @@ def test_what_is_no_parser_is_an_error(named: Callable[[str, str], Callable[[Any
     """A name that is not there, and what cannot be called, are reported in a line."""
     with pytest.raises(UsageError, match=r"has no attribute 'nope'; write --model module:callable"):
         named(MODELS, "nope")
-    with pytest.raises(UsageError, match="is no parser: it is of type int, which cannot be called"):
+    with pytest.raises(UsageError, match="is not a parser: it is of type int, which cannot be called"):
         named(MODELS, "number")
 
 

@@ -90,10 +90,10 @@ def test_credentials_are_sent_as_basic_in_utf_8(
 @pytest.mark.parametrize(
     "fields, why",
     [
-        ({"method": "PO ST"}, "'PO ST' is no HTTP method"),
-        ({"method": ""}, "'' is no HTTP method"),
-        ({"headers": (("X Y", "1"),)}, "'X Y' is no name"),
-        ({"headers": (("", "1"),)}, "'' is no name"),
+        ({"method": "PO ST"}, "'PO ST' is not an HTTP method"),
+        ({"method": ""}, "'' is not an HTTP method"),
+        ({"headers": (("X Y", "1"),)}, "'X Y' is not a name"),
+        ({"headers": (("", "1"),)}, "'' is not a name"),
         ({"headers": (("X", "1\r\nY: s3cret"),)}, "the value of the header X"),
         ({"headers": (("X", "\u540d s3cret"),)}, "the value of the header X"),
         ({"segment_sizes": (3, 0)}, r"not \(3, 0\)"),
