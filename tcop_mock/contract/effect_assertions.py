@@ -512,7 +512,10 @@ def dedup_key_stable(result: EffectScenarioResult) -> str | Inconclusive | None:
         return Inconclusive("no event was sent for the trigger (TCM601)")
     if not keys_by_step[0]:
         return "the trigger has no dedup_key, so that nothing can close it"
-    first_alarm_keys, other_alarm_keys = set().union(*keys_by_step[:-1]), keys_by_step[-1]
+    other_alarm_keys: set[str] = set()
+    if len(result.step_results) == len(result.scenario.steps):
+        other_alarm_keys = keys_by_step.pop()
+    first_alarm_keys = set().union(*keys_by_step)
     if len(first_alarm_keys) > 1:
         return "trigger, repeat and resolve have different dedup_keys"
     if other_alarm_keys and other_alarm_keys <= first_alarm_keys:  # late events of the first alarm may follow

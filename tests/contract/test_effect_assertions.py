@@ -254,13 +254,24 @@ def test_answers_and_lost_messages(name: str, attempt: Attempt, effects: tuple[s
     assert EFFECT_ASSERTIONS[name](result._replace(step_results=steps)) == verdict
 
 
-def test_the_events_of_two_alarms_have_different_keys() -> None:
-    """One key for each alarm passes."""
+@pytest.mark.parametrize(
+    "keys, verdict",
+    [
+        (("first", "first", "second"), None),
+        (("first", "first", "first"), "another instance has the same dedup_key"),
+        (("first", "first"), None),  # it never closed: the run ended before the other instance
+        (("first", "second"), "trigger, repeat and resolve have different dedup_keys"),
+    ],
+)
+def test_the_events_of_two_alarms_have_different_keys(keys: tuple[str, ...], verdict: str | None) -> None:
+    """Those of one alarm share a key, also where the scenario ended before the other alarm."""
     step = result_of().step_results[0]
-    keys = ("trigger first", "trigger first", "trigger second")
-    snapshots = [EffectSnapshot((Effect("web-1", "/pagerduty", dedup_key=key),)) for key in keys]
-    result = result_of()._replace(step_results=tuple(step._replace(after=snapshot) for snapshot in snapshots))
-    assert EFFECT_ASSERTIONS["dedup_key_stable"](result) is None
+    results = tuple(
+        step._replace(after=EffectSnapshot((Effect("web-1", "/pagerduty", dedup_key=f"trigger {key}"),)))
+        for key in keys
+    )
+    scenario = replace(result_of().scenario, steps=(step.step,) * 3)
+    assert EFFECT_ASSERTIONS["dedup_key_stable"](EffectScenarioResult(scenario, results)) == verdict
 
 
 def _alarm_case(name: str) -> RequestCase:

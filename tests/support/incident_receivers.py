@@ -40,6 +40,7 @@ CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
     "answers-409-to-a-session-it-has-seen": partial(IncidentReceiver, "conflicts"),
     "forwards-to-wecom": WECOM_RECEIVER,
     "forwards-to-pagerduty": PAGERDUTY_RECEIVER,
+    "forwards-to-pagerduty-one-by-one": partial(PAGERDUTY_RECEIVER, one_by_one=True, pause_s=0.05),
     "resolves-at-pagerduty-without-payload": partial(PAGERDUTY_RECEIVER, "resolves-without-payload"),
     "forwards-to-wecom-in-its-own-words": partial(WECOM_RECEIVER, "has-own-words"),
     "forwards-to-dingtalk": DINGTALK_RECEIVER,
