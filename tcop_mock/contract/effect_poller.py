@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from tcop_mock.contract.builders_effects import sent_values
 from tcop_mock.errors import ObserverError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.domain.contract import EffectScenario
@@ -152,13 +153,14 @@ class Backlog:
         send: sends the alarm; returns its expected content if it was accepted.
         poller: polls for its effects.
         until_s: the end of the run on the clock.
+        numbers: numbers of the plain alarms, shared by all backlogs of a run.
     """
 
     factory: Callable[[int], CaseFactory]
     send: Callable[[CaseFactory], Awaitable[EffectScenario | None]]
     poller: EffectPoller
     until_s: float
-    _number: int = field(default=0, init=False)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     _done_until_s: float = field(default=float("-inf"), init=False)
     """Time on the clock; requests that were sent until then have been processed."""
     _stands_still: bool = field(default=False, init=False)
@@ -178,8 +180,7 @@ class Backlog:
         async with self._lock:
             if not self._stands_still and self._done_until_s < called_s:
                 sent_s = clock()
-                scenario = await self.send(self.factory(self._number))
-                self._number += 1
+                scenario = await self.send(self.factory(next(self.numbers)))
                 if scenario and await self._is_reached(scenario, sent_s):
                     self._done_until_s = sent_s
         return clock() - called_s

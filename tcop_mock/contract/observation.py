@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -205,6 +206,8 @@ class EffectObservation:
     _no_effect: MissingPrerequisite | None = field(default=None, init=False)
     _any_rejected: bool = field(default=False, init=False)
     _open_count: int | None = field(default=None, init=False)
+    _backlog_numbers: Iterator[int] = field(default_factory=itertools.count, init=False)
+    """Numbers of the plain alarms that the backlogs of all pollers send: a second one would find the first's effect."""
     _plain_latency_s: float = field(default=0.0, init=False)
     """How long the effect of the plain alarm took to appear."""
 
@@ -284,7 +287,9 @@ class EffectObservation:
             self._no_effect = self._missing_effect()
         elif self.plain_factory:
             for poller in self._pollers:
-                poller.backlog = Backlog(self.plain_factory, self._send_plain, poller, self.until_s)
+                poller.backlog = Backlog(
+                    self.plain_factory, self._send_plain, poller, self.until_s, self._backlog_numbers
+                )
 
     @property
     def is_plain_dropped(self) -> bool:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.target import Target
     from tcop_mock.process.output import NewLines
 
+_LIST_PATH = "$[*]"
 DEFAULT_EFFECTS_PATH = "$.effects[*]"
-
 DEFAULT_OPEN_PATH = "$.open[*]"
 """Keys of effects and open incidents in a document without JSONPaths of the user."""
 
@@ -102,13 +102,16 @@ class EffectPaths:
 
 
 def default_paths(document: Any) -> EffectPaths:  # noqa: ANN401 - a JSON value
-    """Return the default paths; a document without ``open`` does not show which incidents are open."""
-    return _default_paths(has_open=isinstance(document, dict) and "open" in document)
+    """Return the default paths: a list is the effects; without ``open`` it is unknown which incidents are open."""
+    if isinstance(document, list):
+        return _default_paths(_LIST_PATH, None)
+    has_open = isinstance(document, dict) and "open" in document
+    return _default_paths(DEFAULT_EFFECTS_PATH, DEFAULT_OPEN_PATH if has_open else None)
 
 
 @cache
-def _default_paths(*, has_open: bool) -> EffectPaths:
-    return EffectPaths.parse(DEFAULT_EFFECTS_PATH, DEFAULT_OPEN_PATH if has_open else None)
+def _default_paths(effects_path: str, open_path: str | None) -> EffectPaths:
+    return EffectPaths.parse(effects_path, open_path)
 
 
 def _compile_path(flag: str, text: str | None) -> JSONPathQuery | None:
@@ -246,7 +249,8 @@ class CallableObserver:
 
     Args:
         name: its name, for messages.
-        function: returns ``{"effects": [...], "open": [...]}``, or a document for ``paths``, or an ``EffectSnapshot``.
+        function: returns ``{"effects": [...], "open": [...]}``, a list of effects, a document for ``paths``, or an
+            ``EffectSnapshot``.
         paths: where the effects are in the document.
     """
 

@@ -38,6 +38,11 @@ def test_a_document_for_us_has_effects_and_open(document: object, is_open: objec
     assert default_paths(document).extract(document).open_incidents == is_open
 
 
+def test_a_list_without_paths_is_the_effects() -> None:
+    """Such as the rows of a table."""
+    assert default_paths([]).extract([{"id": 1}, {"id": 2}]).count == 2
+
+
 def test_what_is_no_path_is_reported() -> None:
     """With the flag, what is wrong and an example."""
     with pytest.raises(

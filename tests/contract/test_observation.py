@@ -127,3 +127,19 @@ def test_a_busy_receiver_is_not_waited_for_in_the_next_phase() -> None:
         poller.latency_s = 4.0
     asyncio.run(open_one.wait_for_backlog())
     assert [poller.latency_s for poller in open_one._pollers] == [0.1, 0.1, 0.1]
+
+
+def test_no_backlog_waits_for_an_alarm_of_another() -> None:
+    """The plain alarms of all pollers have different numbers; the effect of an earlier one is visible already."""
+    sent: list[object] = []
+    open_one = observation(ObservationConfig(observer=CallableObserver("m:f", lambda token: [token] * len(sent), None)))
+    open_one.plain_factory = lambda number: CaseFactory(Catalog.load(), Generator(7), "TCM003", rerun=number)
+
+    async def accept(*request: object, **_options: object) -> Attempt:
+        sent.append(request)
+        return Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200)
+
+    open_one.runner.transport = accept
+    asyncio.run(open_one.calibrate(CaseFactory(Catalog.load(), Generator(7), "TCM002")))
+    numbers = [next(poller.backlog.numbers) for poller in open_one._pollers if poller.backlog]
+    assert numbers == [0, 1, 2]
