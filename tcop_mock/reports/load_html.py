@@ -38,6 +38,7 @@ svg text.named { fill: var(--ink); }
 .limit { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 4 3; }
 .line { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round; }
 .single { stroke-width: 5; }
+td:first-child { overflow-wrap: normal; }
 .line.a { stroke: var(--good); } .line.b { stroke: var(--warn); } .line.c { stroke: var(--bad); }
 .line.b { stroke-dasharray: 6 2; } .line.c { stroke-dasharray: 2 2; }
 .bar.a { fill: var(--good); } .bar.b { fill: var(--warn); } .bar.c { fill: var(--bad); }
@@ -99,8 +100,22 @@ def time_chart(parent: ET.Element, title: str, curves: Sequence[Curve], limit_s:
     _legend(svg, [curve.name for curve in curves], "line")
 
 
-def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequence[str] = ()) -> None:
-    """Add a bar chart with stacked parts. ``names`` are the legend; an empty name leaves its part out of the legend."""
+def bar_chart(
+    parent: ET.Element,
+    title: str,
+    bars: Sequence[Bar],
+    names: Sequence[str] = (),
+    labels: Sequence[tuple[float, str]] = (),
+) -> None:
+    """Add a bar chart with stacked parts.
+
+    Args:
+        parent: gets the chart.
+        title: its title.
+        bars: the bars.
+        names: legend; an empty name leaves its part out of it.
+        labels: texts below the bars, each with its distance from the left in bars; by default names of bars.
+    """
     svg = _figure(parent, title)
     ticks = _ticks(max((sum(bar.parts) for bar in bars), default=0.0) or 1.0)
     highest = ticks[-1]
@@ -122,7 +137,8 @@ def bar_chart(parent: ET.Element, title: str, bars: Sequence[Bar], names: Sequen
                 svg, "rect", {"class": f"bar {css_class}", **{key: f"{value:.2f}" for key, value in attributes.items()}}
             )
     label_step = max(1, math.ceil(len(bars) / _MAX_LABELS))
-    _x_labels(svg, [(number + 0.5, bar.name) for number, bar in enumerate(bars) if number % label_step == 0], len(bars))
+    named = [(number + 0.5, bar.name) for number, bar in enumerate(bars) if number % label_step == 0]
+    _x_labels(svg, labels or named, len(bars))
     _legend(svg, names, "bar")
 
 
@@ -236,7 +252,7 @@ def _metadata(load: LoadSummary, started: datetime) -> Iterator[tuple[str, str]]
     plan = load.plan
     yield "Target", str(plan.target)
     yield "Started", f"{started:%Y-%m-%d %H:%M:%S %Z}"
-    yield "Duration", f"{load.elapsed_s:.1f} s, {load.rate:,.1f} attempts a second"
+    yield "Duration", f"{load.elapsed_s:.1f} s, {load.rate:.1f} attempts a second"
     yield "Profile", f"{plan.profile}, deadline {plan.rules.timeout_s:g} s"
     yield "Seed", f"{plan.seed}"
     yield "Written by", f"tcop-mock {__version__}"
@@ -314,7 +330,9 @@ def _charts(parent: ET.Element, load: LoadSummary, alarms_by_attempts: Mapping[i
             for name, key in (("p50", "p50_s"), ("p99", "p99_s"), ("longest", "max_s"))
         ]
         time_chart(parent, f"Ack time over time; the line is TCOP's {ACK_LIMIT_S:g} s", curves, ACK_LIMIT_S)
-        bar_chart(parent, "Attempts a second, by their end", _rates(load.series), ("acked", "", "failed"))
+        bars = _rates(load.series)
+        labels = _time_labels(load.series, len(bars), points[-1].at_s)
+        bar_chart(parent, "Attempts a second, by their end", bars, ("acked", "", "failed"), labels)
     if load.ack_times.count:
         rows = histogram_rows(load.ack_times, _BAR_COUNT)
         bars = [Bar(short_time(bound_s), (float(times),)) for bound_s, times in rows]
@@ -333,6 +351,12 @@ def _rates(series: Sequence[SeriesPoint]) -> list[Bar]:
         acked, failed = sum(point.acked for point in row), sum(point.failed for point in row)
         bars.append(Bar(f"{row[0].at_s:.3g} s", (acked / span_s, 0.0, failed / span_s)))
     return bars
+
+
+def _time_labels(series: Sequence[SeriesPoint], bar_count: int, last_s: float) -> list[tuple[float, str]]:
+    """Return the labels of bars over time, which are those of the chart of times beside them."""
+    end_s = series[-1].at_s + series[-1].span_s
+    return [(bar_count * at_s / end_s, f"{at_s:.12g} s") for at_s in _ticks(last_s or 1.0) if at_s <= (last_s or 1.0)]
 
 
 def _format_share(part: int, total: int) -> str:

@@ -340,7 +340,7 @@ def count_summary(verdict: Verdict) -> str:
     known = f", {verdict.count(ClauseStatus.KNOWN)} known" if verdict.baseline else ""
     return (
         f"{pluralize(len(verdict.results), 'clause')}: {passed} passed, {failed} failed, "
-        f"{pluralize(errors, 'error')}, {not_run} not run{known}"
+        f"{errors} without a result, {not_run} not run{known}"
     )
 
 

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from direct_transport import DirectTransport
@@ -19,6 +19,7 @@ from receiver_factories import CREDENTIALS, in_thread, with_userinfo
 from run_check import SHORT_DEADLINE_PROFILE, check, check_directly
 
 from tcop_mock.catalog.profiles import load_profile
+from tcop_mock.cli import check as cli_check
 from tcop_mock.cli import send
 from tcop_mock.cli.main import main
 from tcop_mock.contract.clauses import find_clause, load_clauses
@@ -170,6 +171,47 @@ def test_a_replay_of_a_finding_about_a_body_shows_it(
         assert replay_command(reproduction.replay, transport, url) == expected
     if not credentials:
         assert posted_by_curl(reproduction.curl, transport) == expected
+
+
+@pytest.fixture
+def check_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str, Transport, str], list[dict[str, Any]]]:
+    """Give a function that runs a check command over a transport and returns the findings."""
+
+    def run(command: str, transport: Transport, target: str) -> list[dict[str, Any]]:
+        monkeypatch.setenv("TCOP_MOCK_TARGET", target)
+        monkeypatch.setattr(cli_check, "open_transport", lambda *_, **__: contextlib.nullcontext(transport))
+        capsys.readouterr()
+        words = [target if word == "$TCOP_MOCK_TARGET" else word for word in shlex.split(command)[1:]]
+        assert main([*words, "--json"]) in {1, 3}  # a should clause alone decides nothing
+        clauses = json.loads(capsys.readouterr().out)["clauses"]
+        return [finding for clause in clauses for finding in clause["findings"]]
+
+    return run
+
+
+FIRST_OF_GROUPS = {name[:4]: name for name in sorted(HANDLERS, reverse=True)}.values()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in FIRST_OF_GROUPS else pytest.mark.proof) for name in sorted(HANDLERS)],
+)
+def test_the_check_command_of_a_finding_shows_it(
+    name: str, check_command: Callable[[str, Transport, str], list[dict[str, Any]]]
+) -> None:
+    """It finds the same again: the same cases, in the same words."""
+    credentials = CREDENTIALS if name in GUARDED_MUTANTS else None
+    verdict = check_directly(HANDLERS[name], credentials, profile=profile_of(name), clauses=[name[:6]])
+    url = with_userinfo("http://receiver", credentials)
+    [result] = verdict.results
+    transport = DirectTransport(HANDLERS[name], Target.parse(url), time.perf_counter)
+    command = result.findings[0].reproduction.cli
+    again = check_command(command, transport, url)
+    assert [(finding["title"], finding["reproduce"]["cli"]) for finding in again] == [
+        (finding.title, finding.reproduction.cli) for finding in result.findings
+    ]
 
 
 @pytest.mark.parametrize("name", ON_CONNECTIONS)

@@ -90,7 +90,7 @@ def test_the_suite_has_the_metadata_of_the_run() -> None:
         "libraries": dict(run_metadata(_ALL))["Libraries"],
     }
     assert suite.findtext("system-out") == (
-        "6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. "
+        "6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must clause. "
         "Broken but not counted: 1 should clause.\n"
         "Assumed: Any status from 200 to 299 is success: the page does not say what is.\n"
         "Assumed: 重试间隔没有文档说明。"

@@ -243,3 +243,15 @@ def test_an_axis_has_round_numbers(highest: float, labels: list[str]) -> None:
     page = ET.Element("section")
     bar_chart(page, "Acks", [Bar("a", (highest,))])
     assert [text.text for text in page.iter("text")][: len(labels)] == labels
+
+
+@pytest.mark.parametrize("seconds", [1, 7, 57, 400])
+def test_two_time_axes_have_the_same_labels(seconds: int) -> None:
+    """Round numbers of seconds, below the times to the ack and below the rates."""
+    series = tuple(SeriesPoint(float(at), 1.0, 2, 2, 0, 0, 0, 0, 0.1, 0.2, 0.3) for at in range(seconds))
+    written = load_html(load_result(replace(SUMMARY, series=series), _HELD))
+    times, rates = (
+        re.findall(r'y="194.0"[^>]*>([0-9.]+ s)<', svg) for svg in re.findall(r"<svg.*?</svg>", written, re.DOTALL)[:2]
+    )
+    assert times == rates
+    assert times[0] == "0 s"

@@ -66,8 +66,8 @@ FAIL TCM105 response-bounded [should]: too long
   fix:    Treat 0, "0" and "" as "not known" before you parse.
   again:  {CLI} -v
 
-6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken
-  but not counted: 1 should clause.
+6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must
+  clause. Broken but not counted: 1 should clause.
 Next: tcop-mock explain TCM302  (-v prints requests, answers and curl commands)
 """
 _ALL = make_verdict(

@@ -96,7 +96,8 @@ Assumed by profile 2023, because no source states it
 - 重试间隔没有文档说明。
 
 Seed 42 sends the same requests again.
-6 clauses: 1 passed, 2 failed, 1 error, 2 not run. Broken: 1 must clause. Broken but not counted: 1 should clause.
+6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must clause. \
+Broken but not counted: 1 should clause.
 """
 SHORT = replace(
     FINDING,
@@ -223,29 +224,32 @@ def test_an_interrupted_run_reports_clauses_without_events() -> None:
 @pytest.mark.parametrize(
     "results, fail_on, sentence",
     [
-        ((PASSED,), Level.MUST, "1 clause: 1 passed, 0 failed, 0 errors, 0 not run. The contract is kept."),
+        ((PASSED,), Level.MUST, "1 clause: 1 passed, 0 failed, 0 without a result, 0 not run. The contract is kept."),
         (
             (PASSED, SHOULD),
             Level.MUST,
             (
-                "2 clauses: 1 passed, 1 failed, 0 errors, 0 not run. The contract is kept. "
+                "2 clauses: 1 passed, 1 failed, 0 without a result, 0 not run. The contract is kept. "
                 "Broken but not counted: 1 should clause."
             ),
         ),
         (
             (FAILED, FAILED, SHOULD),
             Level.SHOULD,
-            "3 clauses: 0 passed, 3 failed, 0 errors, 0 not run. Broken: 2 must clauses and 1 should clause.",
+            "3 clauses: 0 passed, 3 failed, 0 without a result, 0 not run. Broken: 2 must clauses and 1 should clause.",
         ),
         (
             (PASSED, ERROR),
             Level.MUST,
-            "2 clauses: 1 passed, 0 failed, 1 error, 0 not run. Undecided: 1 must clause could not be checked.",
+            (
+                "2 clauses: 1 passed, 0 failed, 1 without a result, 0 not run. "
+                "Undecided: 1 must clause could not be checked."
+            ),
         ),
         (
             SKIPPED,
             Level.MUST,
-            "2 clauses: 0 passed, 0 failed, 0 errors, 2 not run. Undecided: no must clause was checked.",
+            "2 clauses: 0 passed, 0 failed, 0 without a result, 2 not run. Undecided: no must clause was checked.",
         ),
     ],
 )
