@@ -27,6 +27,7 @@ from tcop_mock.contract.preflight import (
     Preflight,
     Trial,
     is_refused,
+    raise_if_unusable,
     run_preflight,
     try_candidates,
 )
@@ -429,6 +430,8 @@ class ContractRun:
         except TimeoutError:
             if attempts and attempts[-1].outcome is Outcome.TIMED_OUT:
                 return Preflight(attempts[-1], plan.profile.delivery.timeout_s)
+            if attempts:
+                raise_if_unusable(attempts[-1], plan.target)
             raise TargetError(
                 f"{plan.target} did not answer a plain callback inside --max-time {plan.time_limit_s:g}s; give it more"
             ) from None

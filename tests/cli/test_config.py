@@ -160,7 +160,7 @@ def test_the_files_of_clauses(write: Write, home: Path) -> None:
         ("debug = true", "debug: is not a setting"),
         ("fail-on = 'must'", "fail-on: belongs into the table of its command: [check]"),
         ("pretty = true\n", "pretty: belongs into the table of its command: [emit]"),
-        ("insecure = true", "insecure: belongs into the table of its command: [send], [replay]"),
+        ("insecure = true", "insecure: belongs into the table of its command: [emit], [send]"),
         ("check = 1", "check: must be a table; write [check] above its settings"),
         ("[check]\nfail-on = 'shuold'", "check.fail-on: 'shuold' is not one of 'must', 'should'"),
         ("[check]\nfail-on = true", "check.fail-on: must be a text or a number, not true or false"),

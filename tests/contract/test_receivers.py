@@ -86,6 +86,7 @@ BREAKING: dict[str, bytes] = {
     "TCM312-wants-the-session-first": encode_json(dict(reversed(tree().items()))),
     "TCM312-reads-one-line": json.dumps(tree(), indent=2).encode(),
     "TCM313-chokes-on-duplicate-keys": b'{"durationTime":1,"durationTime":2}',
+    "TCM314-strips-a-null": but(NAME, None),
     "TCM314-reads-values-as-numbers": but(f"{CONDITIONS}.currentValue", ""),
     "TCM321-reads-thresholds-as-whole-numbers": but(f"{CONDITIONS}.calcValue", "0.5"),
     "TCM321-needs-a-value": but(f"{CONDITIONS}.currentValue", ""),
