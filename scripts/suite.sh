@@ -37,7 +37,7 @@ run_tests "not checkout and not proof" "$@" || failed=$?
 "$python" -m slipcover --merge "$BRANCH_COVERAGE"/*.json --out "$sources/.coverage.json" \
   --branch --skip-covered --fail-under 100 || failed=$?
 unset BRANCH_COVERAGE
-run_tests "not checkout and proof" "$@" -n 4 || failed=$?
+run_tests "not checkout and proof" "$@" || failed=$?
 ((failed == 0)) || exit "$failed"
 
 cd "$sources"

@@ -293,6 +293,22 @@ def test_the_keyboard_is_enough(browser: Browser, site: Site) -> None:
         assert tab.input_value("#target") == "http://***@127.0.0.1:9/"
 
 
+def test_what_was_closed_while_it_was_loading_stays_closed(browser: Browser, site: Site) -> None:
+    """Escape wins over a detail that the server sends later."""
+    with _open(browser, site, 1280) as tab:
+        site.run(_fill, site.app, 1)
+        tab.wait_for_selector(".row")
+        tab.evaluate(
+            "() => { const read = window.fetch; window.held = new Promise((go) => { window.release = go; });"
+            " window.fetch = async (...all) => { const it = await read(...all); await window.held; return it; }; }"
+        )
+        for key in ("j", "Enter"):
+            tab.keyboard.press(key)
+        tab.keyboard.press("Escape")
+        tab.evaluate("async () => { window.release(); await new Promise((go) => setTimeout(go, 100)); }")
+        assert tab.is_hidden("#detail")
+
+
 def test_ten_thousand_callbacks_stay_smooth(browser: Browser, site: Site) -> None:
     """Of 10,000 alarms only the visible ones are elements, and a new one shows at once."""
     site.run(_fill, site.app, 10_000)

@@ -11,6 +11,7 @@ const SCALE_S = 6;
 let shown = null;
 let tab = "body";
 let timer = 0;
+let opened = 0; // how often a detail was opened or closed: a load that began before is dropped
 
 const box = $("detail");
 
@@ -128,8 +129,9 @@ function draw() {
 }
 
 export async function open(id) {
+  const number = ++opened;
   const one = await tryTo(() => read(`/api/exchanges/${id}`));
-  if (!one) return;
+  if (!one || number !== opened) return; // closed meanwhile, or another one was opened
   const first = box.hidden;
   shown = one;
   box.hidden = false;
@@ -139,6 +141,7 @@ export async function open(id) {
 }
 
 function close() {
+  opened += 1;
   shown = null;
   box.hidden = true;
   $("list").focus();
@@ -152,7 +155,7 @@ export async function resend(id) {
 export function start() {
   on("open", open);
   on("resend", resend);
-  on("close", () => { if (shown) close(); });
+  on("close", close);
   on("language", () => { if (shown) draw(); });
   on("exchange", (one) => {
     if (!shown || one.alarm !== shown.alarm) return;
