@@ -35,6 +35,7 @@ _RENDERED_TYPES = frozenset({"text/html", "application/xhtml+xml", "image/svg+xm
 """Media types in which a browser runs scripts."""
 _JSON_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TCM102)"
+NO_FIRST_EFFECT = "its first push shows no effect (TCM519)"
 TOO_SLOW = "too slow: the run waited too long for answers that came late or not at all (TCM102)"
 """Why an attempt was given up, or not made."""
 RATE_LIMITED = (

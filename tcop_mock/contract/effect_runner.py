@@ -10,14 +10,12 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.assertions import TOO_SLOW
+from tcop_mock.contract.assertions import NO_FIRST_EFFECT, TOO_SLOW
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
     ABOUT_EVERYTHING,
     EFFECT_ASSERTIONS,
-    NO_FIRST_EFFECT,
     NOT_CLOSED,
-    Inconclusive,
     acked_without_effect,
     count_matches,
     has_expected_effects,
@@ -28,6 +26,7 @@ from tcop_mock.domain.contract import (
     DOWNSTREAM_PREREQUISITES,
     ENDING_MODES,
     EffectScenarioResult,
+    Inconclusive,
     SendMode,
     Step,
     StepResult,

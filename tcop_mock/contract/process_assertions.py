@@ -9,8 +9,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.effect_assertions import Inconclusive
 from tcop_mock.contract.receiver_control import shut_down_during
+from tcop_mock.domain.contract import Inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.clause_outcome import ClauseOutcome
-from tcop_mock.contract.effect_assertions import Inconclusive
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.process_assertions import PROCESS_ASSERTIONS, ProcessFailure, ProcessProbe
+from tcop_mock.domain.contract import Inconclusive
 from tcop_mock.errors import TargetError
 
 if TYPE_CHECKING:

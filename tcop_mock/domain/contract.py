@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tcop_mock.domain.delivery import Attempt, OutgoingRequest
-    from tcop_mock.domain.effects import EffectSnapshot
+    from tcop_mock.domain.effects import Effect, EffectSnapshot
     from tcop_mock.domain.target import Parser
 
 
@@ -372,9 +372,22 @@ class StepResult(NamedTuple):
     is_cut_short: bool = False
     """Whether the end of the run left less time for the effects than the step allows."""
 
+    @property
+    def new_effects(self) -> tuple[Effect, ...]:
+        """The effects that the step added."""
+        return self.after.effects[len(self.before.effects) :]
+
 
 class EffectScenarioResult(NamedTuple):
     """A scenario as far as it ran; a step with unexpected effects is its last."""
 
     scenario: EffectScenario
     step_results: tuple[StepResult, ...]
+
+
+class Inconclusive(NamedTuple):
+    """Why a scenario is inconclusive for the clause."""
+
+    reason: str
+    not_applicable: bool = False
+    """Whether the clause does not apply to this receiver."""

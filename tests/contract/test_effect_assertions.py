@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS, NO_FIRST_EFFECT, Inconclusive
+from tcop_mock.contract.assertions import NO_FIRST_EFFECT
+from tcop_mock.contract.effect_assertions import EFFECT_ASSERTIONS
 from tcop_mock.contract.mutations import serialize_variant
 from tcop_mock.domain.contract import (
     EffectScenario,
     EffectScenarioResult,
     ExpectedContent,
+    Inconclusive,
     RequestCase,
     SendMode,
     Step,
@@ -79,7 +81,7 @@ def test_a_time_with_an_offset_takes_precedence() -> None:
 
 @pytest.mark.parametrize("text", ["2023-08-07T00:00:00+08:00", "2023-08-07 00:00:00", "2023-08-06T16:00:00Z"])
 def test_a_day_with_zeros_as_its_time_is_wrong(text: str) -> None:
-    """Who reads only the day of a time shows midnight; who shows the day without a time, or both, is right."""
+    """A receiver that reads only the day of a time shows midnight and fails. A day without a time passes."""
     check = EFFECT_ASSERTIONS["timestamps_match"]
     assert check(result_of(text)) == "firstOccurTime is shown with its day, and zeros as its time of day"
     assert check(result_of(f"{text}: 2023-08-07 12:30:15")) is None

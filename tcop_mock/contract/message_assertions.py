@@ -1,0 +1,301 @@
+"""Assertions about the texts of effects: names, times, states and characters that a message shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from tcop_mock.contract.assertions import NO_FIRST_EFFECT, decodings
+from tcop_mock.contract.timestamps import find_timestamps, utc_shifts_s
+from tcop_mock.domain.contract import Inconclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from tcop_mock.contract.timestamps import TimestampInText
+    from tcop_mock.domain.contract import EffectScenarioResult
+    from tcop_mock.domain.effects import Effect
+
+_MONTHS = 12
+_REPLACEMENT = "\ufffd"
+_HOUR_S = 3600
+
+_UNIT = r"%|(?:[KMGTkmgt]i?)?(?:[Bb]it|[Bb]yte|B|b)(?:s|ps|/s)?|ms|us|Count|Times"
+
+_EMPTY_VALUE = re.compile(
+    rf"(?<![A-Za-z0-9_])(?:null|undefined|None|NaN|nil)(?:{_UNIT})?(?![A-Za-z0-9_])"
+    r"|<no value>|\[object Object\]"
+)
+"""Words of programs for a missing value, also between Chinese characters and before a unit."""
+
+_PLACEHOLDER = re.compile(r"\{\{[^{}]{0,80}\}\}|\$\{[^{}]{1,80}\}|%\([a-zA-Z_]+\)s")
+
+_RAW_DICT = re.compile(r"\{'[A-Za-z_]+': |map\[[a-zA-Z]+:")
+
+_RAW_BODY = re.compile(r"\{.*\\*\"alarm(?:Obj|Policy)Info\\*\" ?:.*", re.DOTALL)
+"""A callback as TCOP posts it, inside a text."""
+
+_MAX_NAME_CHARS = 60
+"""So much of a long name identifies an object to people."""
+
+_MAX_KEPT_CHARS = 200
+
+
+_CHINESE_BETWEEN_ASCII = re.compile(r"([ -~]+)([^ -~].*[^ -~])([ -~]+)")
+
+_GARBLED = re.compile(r"[^\x00-\x7f]|\?{2,}")
+"""Remains of Chinese text in a wrong encoding: other characters, or question marks."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+_STEPS_OF_TWO_LIVES = 4
+
+_NUMBERS = re.compile(r"\d+(?:[.:,-]\d+)*")
+
+_MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
+_MACHINE_PLACES = frozenset({"/json"})
+"""Services that no person reads."""
+
+
+def resolves_forwarded_alike(result: EffectScenarioResult) -> str | None:
+    """Assert that the last resolve differs from firing messages if the first resolve, in step 2, does.
+
+    The steps are: one alarm fires, is resolved, another fires, is resolved.
+    """
+    if len(result.step_results) < _STEPS_OF_TWO_LIVES:
+        return None
+    firing, resolve, other_firing, other_resolve = result.step_results
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    firing_texts = {
+        (effect.location, _without_values(effect, names))
+        for step_result in (firing, other_firing)
+        for effect in step_result.new_effects
+    }
+    texts = [(effect.location, _without_values(effect, names)) for effect in resolve.new_effects]
+    other_texts = [(effect.location, _without_values(effect, names)) for effect in other_resolve.new_effects]
+    if any(text not in firing_texts for text in texts) and other_texts and firing_texts.issuperset(other_texts):
+        return f"{other_resolve.step.title}: the message is worded like the one for its firing"
+    return None
+
+
+def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | Inconclusive | None:
+    """Assert that texts in Chinese are shown as they were sent, wherever they are shown whole.
+
+    Args:
+        result: the scenario's result.
+        texts: texts, each of an ASCII beginning, Chinese, and an ASCII end.
+    """
+    effects = result.step_results[-1].after.effects
+    patterns = [
+        (match[2], re.compile(rf"{re.escape(match[1])}(.{{0,{_MAX_KEPT_CHARS}}}?){re.escape(match[3])}", re.DOTALL))
+        for match in map(_CHINESE_BETWEEN_ASCII.fullmatch, texts)
+        if match
+    ]
+    is_shown = False
+    for effect in effects:
+        for chinese, pattern in patterns:
+            for found in pattern.finditer(effect.text):
+                is_shown = True
+                if not any(chinese in spelling for spelling in decodings(found[1])) and _GARBLED.search(found[1]):
+                    return f"{chinese!r} is shown as {found[1]!r}"
+    if not effects:
+        return Inconclusive(NO_FIRST_EFFECT)
+    return None if is_shown else Inconclusive("no Chinese text of the alarm is shown whole", not_applicable=True)
+
+
+def characters_whole(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that no message shows the mark of a character that could not be decoded."""
+    effects = result.step_results[-1].after.effects
+    broken = next((effect for effect in effects if _REPLACEMENT in effect.text), None)
+    if broken is not None:
+        return f"the message to {broken.location} has half a character"
+    return None if effects else Inconclusive("no message about long Chinese names is shown", not_applicable=True)
+
+
+def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that each message names object and metric or event, and has no empty, raw or unfilled values."""
+    first_step = result.step_results[0]
+    if not first_step.after.effects:
+        return Inconclusive(NO_FIRST_EFFECT)
+    for effect in first_step.after.effects:
+        if effect.is_follow_up:
+            continue
+        problem = _unreadable_part(effect, result) or _missing_name(effect, result)
+        if problem:
+            return f"the message to {effect.location} {problem}"
+    return None
+
+
+def _unreadable_part(effect: Effect, result: EffectScenarioResult) -> str:
+    """Return what in a message people cannot read, as a verb and its object; empty if nothing."""
+    for leaf in _text_leaves(effect.text):
+        for pattern, noun in ((_EMPTY_VALUE, "an empty value"), (_PLACEHOLDER, "a placeholder"), (_RAW_DICT, "a dict")):
+            match = pattern.search(leaf)
+            if match and match[0] not in result.scenario.expected_content.sent_text:
+                return f"shows {noun}: {match[0]}"
+    if effect.location in _MACHINE_PLACES:
+        return ""
+    texts = list(_text_leaves(effect.text, is_nested_read=False))
+    readable_text = "\n".join(_RAW_BODY.sub("", text) for text in texts)
+    is_raw = readable_text != "\n".join(texts) and not _names_object(readable_text, result)
+    return "is the callback as it was received" if is_raw else ""
+
+
+def _missing_name(effect: Effect, result: EffectScenarioResult) -> str:
+    """Return the name that a message lacks, as a verb and its object; empty if it lacks none."""
+    text = "\n".join(_text_leaves(effect.text))
+    if not _names_object(text, result):
+        return "names no object"
+    names = result.scenario.expected_content.metric_names
+    if any(name.casefold() in text.casefold() for name in names) or _tells_subjects_apart(effect, result):
+        return ""
+    return "names neither metric nor event"
+
+
+def _names_object(text: str, result: EffectScenarioResult) -> bool:
+    folded_text = text.casefold()
+    names = result.scenario.expected_content.object_names
+    return any(name[:_MAX_NAME_CHARS].casefold() in folded_text for name in names)
+
+
+def _tells_subjects_apart(effect: Effect, result: EffectScenarioResult) -> bool:
+    """Return whether the receiver renames metrics and events in its messages.
+
+    Then the message differs from that about another metric or event of the same object, which a later step sends.
+    """
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    others = [other for step_result in result.step_results[1:] for other in step_result.new_effects]
+    words = _words(effect, names)
+    return any(words != _words(other, names) for other in others if other.location == effect.location)
+
+
+def _words(effect: Effect, names: Sequence[str]) -> set[str]:
+    """Return the words of a message without names and units."""
+    return {word for word in _WORD.findall(_without_values(effect, names)) if not re.fullmatch(_UNIT, word)}
+
+
+def states_distinguishable(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that the messages of the last step differ from earlier ones in more than numbers and times."""
+    before = result.step_results[-1].before.effects
+    if not before:
+        return Inconclusive(NO_FIRST_EFFECT)
+    new_effects = result.step_results[-1].new_effects
+    if not new_effects:
+        return f"{result.step_results[-1].step.title}: no message about it"
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    known_messages = {(effect.location, _without_values(effect, names)) for effect in before}
+    if all((effect.location, _without_values(effect, names)) in known_messages for effect in new_effects):
+        return f"{result.step_results[-1].step.title}: the message is worded like the one for its firing"
+    return None
+
+
+def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = False) -> str | Inconclusive | None:
+    """Assert that times are shown as the instants that were sent.
+
+    Args:
+        result: the scenario's result.
+        only_with_offset: check only times with an offset from UTC.
+    """
+    expected_content = result.scenario.expected_content
+    texts = [effect.text for effect in result.step_results[-1].after.effects]
+    timestamps = [time for text in texts for time in find_timestamps(text) if time.has_offset or not only_with_offset]
+    sent_times = [time for time in (expected_content.started_at, expected_content.recovered_at) if time]
+    shift_sets = [utc_shifts_s(_without_exact(timestamps, sent_times, sent_at), sent_at) for sent_at in sent_times]
+    for name, sent_at, shifts in zip(("firstOccurTime", "recoverTime"), sent_times, shift_sets, strict=False):
+        if not shifts and utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
+            return f"{name} is shown with month and day in each other's place"
+        if not (shifts or only_with_offset) and _shows_start_of(timestamps, sent_at):
+            return f"{name} is shown with its day, and zeros as its time of day"
+    if not any(shift_sets):
+        return Inconclusive(
+            f"no time of the alarm is shown{' with its offset from UTC' if only_with_offset else ''}",
+            not_applicable=True,
+        )
+    for name, shifts in zip(("firstOccurTime", "recoverTime"), shift_sets, strict=False):
+        exact_shifts = {shift for shift, has_offset in shifts if has_offset}
+        if exact_shifts and 0 not in exact_shifts:
+            return f"{name} is shown {_format_shift(min(exact_shifts, key=abs))}"
+        naive_shifts = {shift for shift, has_offset in shifts if not (has_offset or exact_shifts)}
+        if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
+            return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
+    return None
+
+
+def _shows_start_of(timestamps: Sequence[TimestampInText], sent_at: datetime) -> bool:
+    """Return whether one of the times is the beginning of the day, as it is written or as an instant."""
+    midnight = sent_at.replace(hour=0, minute=0, second=0)
+    return any((0, time.has_offset) in utc_shifts_s([time], midnight) for time in timestamps)
+
+
+def _with_day_as_month(time: datetime) -> datetime:
+    """Return a time with day and month exchanged; the same time if that is not a valid date."""
+    return time.replace(month=time.day, day=time.month) if time.day <= _MONTHS else time
+
+
+def _without_exact(
+    timestamps: Sequence[TimestampInText], sent_times: Sequence[datetime], sent_at: datetime
+) -> list[TimestampInText]:
+    """Return the times that are not the instant of another one that was sent: that may be some hours before."""
+    others = [other for other in sent_times if other != sent_at]
+    return [time for time in timestamps if not any((0, True) in utc_shifts_s([time], other) for other in others)]
+
+
+def no_mass_mention(result: EffectScenarioResult) -> str | None:
+    """Assert that no message repeats a mass mention from a text of the alarm."""
+    for effect in result.step_results[-1].after.effects:
+        if any(_MENTION_ALL.search(leaf) for leaf in _text_leaves(effect.text)):
+            return (
+                f"a message to {effect.location} mentions everybody, because a text of the alarm contains the mention"
+            )
+    return None
+
+
+def _format_shift(shift_s: float) -> str:
+    return f"{abs(shift_s) / _HOUR_S:g} hours too {'late' if shift_s > 0 else 'early'}"
+
+
+def _without_values(effect: Effect, names: Sequence[str]) -> str:
+    """Return a message without the names, numbers and times that differ between messages anyway."""
+    text = effect.text
+    for name in names:
+        text = text.replace(name, "")
+    return _NUMBERS.sub("", text)
+
+
+def _text_leaves(text: str, *, is_nested_read: bool = True) -> Iterator[str]:
+    """Yield the strings inside a JSON text, or the text itself.
+
+    Args:
+        text: the text.
+        is_nested_read: whether to read JSON inside strings, too.
+    """
+    try:
+        values: list[Any] = [json.loads(text)]
+    except (ValueError, RecursionError):
+        yield text
+        return
+    for value in values:
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+        elif is_nested_read and isinstance(value, str) and value.startswith(("{", "[")):
+            yield from _text_leaves(value)
+        elif isinstance(value, str):
+            yield value
+
+
+MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
+    assertion.__name__: assertion
+    for assertion in (
+        resolves_forwarded_alike,
+        texts_kept,
+        characters_whole,
+        message_complete,
+        states_distinguishable,
+        timestamps_match,
+        no_mass_mention,
+    )
+}
