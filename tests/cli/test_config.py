@@ -331,7 +331,7 @@ def test_values_reach_their_verbs(tcop: RunCommand, write: Write) -> None:
 
 
 def test_unreadable_keys_are_reported_from_a_program(write: Write, home: Path) -> None:
-    """Who reads settings without a call gets the same error."""
+    """Code that reads settings without a command gets the same error."""
     write("xyzzy = 1\n")
     with pytest.raises(EntryError, match="xyzzy: is not a setting"):
         _ = Settings(cli, {"HOME": str(home)}, home).file

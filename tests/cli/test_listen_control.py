@@ -257,7 +257,7 @@ def test_no_web_page_may_use_it(headers: dict[str, str], status: int) -> None:
     ("", 401),
 ])  # fmt: skip
 def test_a_token_is_needed_where_one_is_set(authorization: str, status: int) -> None:
-    """Also on loopback; who is ready, and the document, need none. The credentials of callbacks are others."""
+    """A token is needed also on loopback, but not for /readyz and the OpenAPI document. Callbacks have their own."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         headers = {"Authorization": authorization} if authorization else {}

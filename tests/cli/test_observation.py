@@ -470,7 +470,7 @@ def test_what_cannot_be_run_is_reported(arguments: tuple[str, ...], code: int, m
 
 
 def test_a_port_that_is_taken_is_reported(tcop: RunCommand) -> None:
-    """Whoever listens there is not the receiver."""
+    """The process that listens at that port is not the receiver."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         done = tcop("check", url, "--run", "sleep 60", "--quiet")

@@ -172,7 +172,7 @@ def test_what_cannot_be_judged_is_reported_in_a_line(
 def test_a_target_of_the_environment_is_for_other_calls(
     tcop: RunCommand, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who names a parser need not unset the variable that holds the receiver."""
+    """A user who names a parser need not unset the variable that holds the receiver."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://ops:hunter2-x@127.0.0.1:9/")
     done = tcop("check", "--model", f"{module}:careful", "--clauses", "TCM302", "--json", "--seed", "7")
     assert (done.exit_code, done.document["target"]) == (0, f"{module}:careful")

@@ -166,7 +166,7 @@ def test_other_clauses_are_not_blamed_for_telling_twice() -> None:
 
 @pytest.mark.proof
 def test_other_clauses_are_not_blamed_for_a_drop() -> None:
-    """Who drops a product breaks TCM519; the stories of that product tell nothing about other clauses."""
+    """A receiver that drops a product fails TCM519. Scenarios of that product decide nothing for other clauses."""
     verdict = check_with_observer(IncidentReceiver("drops-tke"), ["TCM506", "TCM519"])
     assert failed_codes(verdict) == {"TCM519"}
     [isolation] = [item for item in verdict.results if item.clause.code == "TCM506"]
@@ -174,7 +174,7 @@ def test_other_clauses_are_not_blamed_for_a_drop() -> None:
 
 
 def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
-    """Who closes nothing breaks TCM505; what other clauses ask of the incidents that are open then is not judged."""
+    """A receiver that closes nothing fails TCM505. Other clauses about its open incidents are not judged."""
     verdict = check_with_observer(
         IncidentReceiver("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM509", "TCM511", "TCM512"]
     )
@@ -183,7 +183,7 @@ def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
 
 
 def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
-    """Who refuses events, or resolves of what never fired, breaks no clause that is about another thing."""
+    """A receiver that rejects events, or resolves of unknown alarms, fails no clause about another thing."""
     events = check_with_observer(IncidentReceiver("refuses-events"), ["TCM307", "TCM514"])
     assert failed_codes(events) == {"TCM307"}
     assert "an event that resolves: answered 422 (TCM101)" in reason_text(events.results[1])
@@ -235,7 +235,7 @@ def test_a_seed_that_the_receiver_knows_is_reported() -> None:
 
 
 def test_a_refused_alarm_reports_nothing_about_effects() -> None:
-    """Who refuses a callback breaks TCM101, not the clauses about effects."""
+    """A receiver that rejects a callback fails TCM101, not the clauses about effects."""
     [refused, item] = check_with_observer(IncidentReceiver("refuses-events"), ["TCM101", "TCM519"]).results
     assert (refused.status, item.status) == (ClauseStatus.FAIL, ClauseStatus.PASS)
     assert "answered 422 (TCM101)" in item.reason
@@ -245,7 +245,7 @@ def test_a_refused_alarm_reports_nothing_about_effects() -> None:
 
 
 def test_what_a_receiver_does_not_do_is_not_run() -> None:
-    """Who shows no offset is not judged on offsets; who cannot be restarted not on restarts."""
+    """A receiver without offsets is not judged on offsets, and one that cannot be restarted not on restarts."""
     verdict = check_with_observer(IncidentReceiver("shifts-twice"), ["TCM102", "TCM513", "TCM518"])
     reasons = {item.clause.code: reason_text(item) for item in verdict.results if item.status is ClauseStatus.NOT_RUN}
     assert reasons == {
@@ -333,7 +333,7 @@ def test_a_wrong_address_stays_an_error_of_the_set_up() -> None:
 
 
 def test_a_row_is_no_message_and_no_incident() -> None:
-    """Who writes what it rejects breaks the clause about rows, not the one about incidents and messages."""
+    """A receiver that writes a row for a rejected body fails the clause about rows, not the one about incidents."""
     verdict = check_with_observer(IncidentReceiver("writes-what-it-rejects"), ["TCM527", "TCM528"])
     assert failed_codes(verdict) == {"TCM528"}
     opened = check_with_observer(IncidentReceiver("acts-before-it-checks"), ["TCM527", "TCM528"])
@@ -350,7 +350,7 @@ def test_messages_are_looked_at_beside_an_observer() -> None:
 
 
 def test_what_is_accepted_is_not_judged_as_rejected() -> None:
-    """Who accepts a broken body breaks another clause; its effects are what an accepted callback has."""
+    """A receiver that accepts a broken body fails another clause. The effects of that body are no finding here."""
     for item in check_with_observer(IncidentReceiver("accepts-broken-bodies"), ["TCM527", "TCM528"]).results:
         assert item.status is ClauseStatus.ERROR
         assert "answered 200" in reason_text(item)
@@ -369,7 +369,7 @@ def test_values_of_lists_name_alarms() -> None:
 
 
 def test_a_queue_that_gives_up_forwards_the_next_alarm() -> None:
-    """Who repeats a refused message for 20 s before the next one keeps the clause: 30 s are waited for."""
+    """A receiver that repeats a rejected message for 20 s before the next one passes: the run waits 30 s."""
     assert (
         failed_codes(check_with_observer(WECOM_RECEIVER("gives-up-after-20-s"), ["TCM533"], max_time_s=200.0)) == set()
     )
@@ -383,14 +383,14 @@ def test_what_the_run_has_no_time_for_is_undecided() -> None:
 
 
 def test_a_receiver_that_is_busy_is_not_blamed_for_the_fault() -> None:
-    """Who answers 503 to the next alarm while a message hangs gets it again: nothing is decided."""
+    """A receiver that answers 503 to the next alarm while a message hangs is undecided: TCOP sends it again."""
     [item] = check_with_observer(WECOM_RECEIVER("is-busy-while-it-forwards"), ["TCM534"], max_time_s=200.0).results
     assert item.status is ClauseStatus.ERROR
     assert "answered 503" in reason_text(item)
 
 
 def test_a_push_that_was_not_acknowledged_may_be_lost() -> None:
-    """Who answers late because the service hangs gets the push again; the first alarm is not asked for."""
+    """A receiver that answers late because the service hangs gets the push again; the first alarm is not judged."""
     receiver = WECOM_RECEIVER("loses-what-hangs", forwards_before_reply=True)
     assert failed_codes(check_with_observer(receiver, ["TCM534"], max_time_s=200.0)) == set()
 

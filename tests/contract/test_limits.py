@@ -164,7 +164,7 @@ def starts(slots: RequestSlots, durations_s: Sequence[float]) -> list[float]:
 
 
 def test_the_lowest_rank_is_next() -> None:
-    """Whoever came first has the first slot; of those who wait, the most important one is next, then the eldest."""
+    """The first request has the first slot. Of the waiting ones the most important is next, then the oldest."""
     log: list[tuple[str, float]] = []
 
     async def scene(_clock: Callable[[], float]) -> None:
@@ -231,7 +231,7 @@ def test_they_do_not_give_way_to_a_receiver_that_answers_nothing_meanwhile(
 
 
 def test_quick_requests_wait_for_their_turn() -> None:
-    """Whoever is answered soon is not asked whether another one is."""
+    """No probe is sent while requests are answered soon."""
 
     async def never() -> bool:
         raise AssertionError

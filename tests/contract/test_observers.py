@@ -181,7 +181,7 @@ class Counting:
 
 
 def test_many_share_a_look() -> None:
-    """Whoever comes while one looks gets the next look, not the one that began before."""
+    """A poll that is asked for during another one gets the next result, not the one that began before."""
     counting = Counting()
     shared = CoalescingObserver(counting)
 
@@ -197,7 +197,7 @@ def test_many_share_a_look() -> None:
 
 
 def test_a_receiver_is_left_alone_between_looks() -> None:
-    """Who looks all the time makes the answers late that it judges: two thirds of the time nobody looks."""
+    """An observer that polls all the time would delay the receiver: two thirds of the time it pauses."""
 
     class Slow:
         async def observe(self, token: str) -> EffectSnapshot:

@@ -368,7 +368,7 @@ def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> Non
 
 
 def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
-    """Who answers 429 in company is asked again after the time it wants, and keeps the clause."""
+    """A receiver that answers 429 under concurrency gets the request again after Retry-After, and passes."""
     post = FakePost(lambda _push, number: (Outcome.REJECTED, 429, 0.0) if 0 < number < 5 else OK)
     run = _run(post, ["TCM302"])
     _play(run)

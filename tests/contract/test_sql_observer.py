@@ -333,7 +333,7 @@ def test_a_rule_of_another_form_is_reported(text: str) -> None:
 
 
 def test_a_file_url_is_left_as_it_is(tmp_path: Path, database: sqlite3.Connection) -> None:
-    """Whoever writes one knows its settings."""
+    """The user who writes such a URL knows its settings."""
     database.execute(INCIDENTS)
     assert look(SqlObserver(f"sqlite:///file:{tmp_path / 'app.db'}?mode=ro&uri=true")).effects == ()
 

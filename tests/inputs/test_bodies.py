@@ -275,7 +275,7 @@ def test_lines_behind_one_that_is_too_long_are_read(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_first_body_does_not_wait_for_more_than_its_line() -> None:
-    """Whoever writes a body now and then is answered body by body."""
+    """A writer that sends a body now and then gets an answer for each body."""
     lines = [LINE_A + b"\n", LINE_B + b"\n", b""]
 
     class Slow(io.BytesIO):

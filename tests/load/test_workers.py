@@ -56,7 +56,7 @@ def test_several_processes_share_a_load() -> None:
 @pytest.mark.usefixtures("measured_workers")
 @pytest.mark.parametrize("end_s", [20.0, 0.0], ids=["in time", "too late"])
 def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They tell their last, what they have cancelled too; who takes too long is ended."""
+    """Workers report their last results, cancelled ones included. A worker that takes too long is ended."""
     monkeypatch.setattr("tcop_mock.load.workers._STOP_TIMEOUT_S", end_s)
 
     async def run() -> tuple[set[int], dict[Outcome, int]]:

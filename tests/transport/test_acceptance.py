@@ -60,5 +60,5 @@ def test_what_failed_is_not_made_better(accept: Accept) -> None:
 
 
 def test_a_body_without_a_session_wants_none_back() -> None:
-    """Who sends a body of their own that is no callback is answered well without a sessionId."""
+    """A body that is not a callback is accepted without a sessionId in the answer."""
     assert apply_acceptance(Accept.RET_CODE, b"x", acked(200, b'{"retCode":0}')).outcome is Outcome.ACKED

@@ -1,4 +1,4 @@
-"""Whoever cancels an attempt gets his CancelledError, and nothing of it is left."""
+"""A cancelled attempt raises CancelledError and leaves nothing behind."""
 
 from __future__ import annotations
 
