@@ -244,6 +244,46 @@ def test_an_alarm_by_three_clicks_its_diff_and_another_port(browser: Browser, si
         assert [json.loads(body)["alarmStatus"] for body in site.bodies] == ["1", "1", "0", "0"]
 
 
+_HOLD = """(path) => {
+  const read = window.fetch;
+  const held = new Promise((go) => { window.release = go; });
+  window.fetch = async (...all) => {
+    const answer = await read(...all);
+    if (all[0].startsWith(path)) await held;
+    return answer;
+  };
+}"""
+"""Keep the answers to a path from the page until it calls `release()`."""
+
+
+def test_late_answers_keep_the_order_of_the_clicks(browser: Browser, site: Site) -> None:
+    """A click acts on the body that the clicks before it leave, whenever the server answers."""
+    with _open(browser, site, 1280) as tab:
+        _send(tab, "fire")
+        tab.evaluate(_HOLD, "/api/edit")
+        tab.fill("#edit-path", "alarmObjInfo.dimensions.vport")
+        tab.fill("#edit-value", "8443")
+        tab.click("#edit-set")
+        tab.click("#send-body")
+        tab.evaluate("window.release()")
+        tab.wait_for_selector("#sent >> text=#2:")
+        assert json.loads(site.bodies[-1])["alarmObjInfo"]["dimensions"]["vport"] == 8443
+
+
+def test_a_body_to_edit_replaces_the_one_before_at_once(browser: Browser, site: Site) -> None:
+    """While the body of an exchange loads, the editor does not show another one."""
+    with _open(browser, site, 1280) as tab:
+        _send(tab, "fire", "resolve")
+        tab.click("a[data-view=stream]")
+        tab.click(".row")
+        tab.click("#tab-commands")
+        tab.evaluate(_HOLD, "/api/inspect")
+        tab.click("text=Edit and send")
+        assert tab.locator("#body-text").count() == 0
+        tab.evaluate("window.release()")
+        tab.wait_for_selector("#body-text")
+
+
 @WIDTHS
 def test_a_check_turns_its_clauses(browser: Browser, site: Site, width: int) -> None:
     """A check of a receiver with a bug shows the finding with its evidence, and sends it again."""
@@ -298,10 +338,7 @@ def test_what_was_closed_while_it_was_loading_stays_closed(browser: Browser, sit
     with _open(browser, site, 1280) as tab:
         site.run(_fill, site.app, 1)
         tab.wait_for_selector(".row")
-        tab.evaluate(
-            "() => { const read = window.fetch; window.held = new Promise((go) => { window.release = go; });"
-            " window.fetch = async (...all) => { const it = await read(...all); await window.held; return it; }; }"
-        )
+        tab.evaluate(_HOLD, "/")
         for key in ("j", "Enter"):
             tab.keyboard.press(key)
         tab.keyboard.press("Escape")

@@ -14,8 +14,7 @@ let query = "";
 let delivery = "fast";
 let body = null; // what the server said of the body
 let timer = 0;
-let turn = 0;
-let queue = Promise.resolve();
+let queue = Promise.resolve(); // what reads or writes the body, in the order of the clicks
 
 const shape = () => state.catalog.shapes.find((one) => one.id === wish.shape);
 const named = (one, zh) => (zh || one);
@@ -94,24 +93,27 @@ function draw() {
   if (focus && $(focus) && $("compose").contains($(focus))) $(focus).focus();
 }
 
-async function compose() {
-  const mine = ++turn;
-  const answer = await tryTo(() => change("/api/compose", wish));
-  if (answer && mine === turn) show(answer, answer.command);
+// An answer may come after the next click: each click acts on the body that the clicks before it left.
+const inOrder = (work) => { queue = queue.then(() => tryTo(work)); };
+
+async function composed(wanted) {
+  const answer = await change("/api/compose", wanted);
+  show(answer, answer.command);
   return answer;
 }
 
-// One click is one callback, also if the next click comes before its answer: what was composed for it is sent.
+function compose() {
+  const wanted = { ...wish };
+  inOrder(() => composed(wanted));
+}
+
 function fire(name) {
   if (name === "repeated") wish.repeats = wish.state === "resolved" ? 1 : wish.repeats + 1;
   if (name === "firing") wish.repeats = 0;
   wish.state = name;
   draw();
-  const composed = compose();
-  queue = queue.then(async () => {
-    const answer = await composed;
-    if (answer) await post({ body_base64: answer.base64 });
-  });
+  const wanted = { ...wish };
+  inOrder(async () => post({ body_base64: (await composed(wanted)).base64 }));
 }
 
 function bodyFields() {
@@ -119,15 +121,13 @@ function bodyFields() {
   return text ? { body: text.value } : { body_base64: body.base64 };
 }
 
-const send = () => post(bodyFields());
+const send = () => inOrder(() => post(bodyFields()));
 
 async function post(fields) {
-  const sent = await tryTo(() => change("/api/send", { ...fields, profile: wish.profile, ...DELIVERIES[delivery] }));
-  if (sent) {
-    tell(`${t("sent")} #${sent.id}`, true);
-    const place = $("sent");
-    if (place) replace(place, h("a", { href: "#stream", onclick: () => emit("open", sent.id) }, `${t("sent")} #${sent.id}: ${t("see")}`));
-  }
+  const sent = await change("/api/send", { ...fields, profile: wish.profile, ...DELIVERIES[delivery] });
+  tell(`${t("sent")} #${sent.id}`, true);
+  const place = $("sent");
+  if (place) replace(place, h("a", { href: "#stream", onclick: () => emit("open", sent.id) }, `${t("sent")} #${sent.id}: ${t("see")}`));
 }
 
 function verdict() {
@@ -139,18 +139,17 @@ function verdict() {
 
 function changed() {
   clearTimeout(timer);
-  timer = setTimeout(async () => {
-    const answer = await tryTo(() => change("/api/inspect", bodyFields()));
-    if (answer) { body = answer; replace($("verdict"), verdict()); }
-  }, 200);
+  timer = setTimeout(() => inOrder(async () => {
+    body = await change("/api/inspect", bodyFields());
+    replace($("verdict"), verdict());
+  }), 200);
 }
 
-async function edit(isRemoval) {
+function edit(isRemoval) {
   const path = $("edit-path").value.trim();
   const value = $("edit-value").value.trim();
   const changes = isRemoval ? { unset: [path] } : { sets: [`${path}=${value}`] };
-  const answer = await tryTo(() => change("/api/edit", { ...bodyFields(), ...changes }));
-  if (answer) show(answer, "", true);
+  inOrder(async () => show(await change("/api/edit", { ...bodyFields(), ...changes }), "", true));
 }
 
 function pretty(text) {
@@ -189,8 +188,9 @@ export function start() {
   compose();
   on("language", () => { draw(); if (body) compose(); });
   on("edit", (exchange) => {
-    turn += 1;
     location.hash = "#send";
-    tryTo(async () => show({ ...(await change("/api/inspect", { body: exchange.editable })), fresh: true }, ""));
+    clearTimeout(timer);
+    replace($("editor-card")); // the body of before must not look like this one
+    inOrder(async () => show({ ...(await change("/api/inspect", { body: exchange.editable })), fresh: true }, ""));
   });
 }
