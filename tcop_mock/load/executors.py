@@ -6,6 +6,7 @@ import heapq
 import itertools
 import math
 import random
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.domain.delivery import Attempt, Outcome
@@ -243,6 +244,12 @@ _MAX_SENDS_PER_TURN = 1024
 
 _SEND_COST, _DROP_COST = 64, 1
 
+_MAX_BODIES_AHEAD = 256
+
+_MAX_GENERATION_S = 0.00015
+
+"""The time that the next body may take, because it can be the first of a chunk."""
+
 _WARM_UP_WINDOW_S = 0.002
 
 """Connections are opened before the start for the attempts due in this time."""
@@ -271,7 +278,8 @@ class OpenExecutor:
     ) -> None:
         self._engine, self._bodies, self._worker, self._timer_factory = engine, bodies, worker, timer_factory
         self._clock = engine.clock
-        self._body = next(bodies)
+        self._next_bodies = deque([next(bodies)])
+        """Bodies that are generated in advance, so that none delays its own attempt."""
         self._is_timer_set = False
         """Whether the timer is running."""
         self._due_s = math.inf
@@ -329,7 +337,7 @@ class OpenExecutor:
 
     def _run_due(self, budget: int = _MAX_SENDS_PER_TURN) -> None:
         engine = self._engine
-        in_flight, clock = engine.pool.in_flight, self._clock
+        in_flight, clock, next_bodies = engine.pool.in_flight, self._clock, self._next_bodies
         now_s = clock()
         while self._due_s <= now_s and budget > 0:
             if now_s - self._due_s > self._max_wait_s:
@@ -338,8 +346,9 @@ class OpenExecutor:
             elif len(in_flight) >= self._max_in_flight:
                 return  # continues when an attempt ends
             else:
-                engine.send(self._body, self._due_s, now_s)
-                self._body = next(self._bodies)  # generated in advance, so that it does not delay its own attempt
+                engine.send(next_bodies.popleft(), self._due_s, now_s)
+                if not next_bodies:
+                    next_bodies.append(next(self._bodies))
                 budget -= _SEND_COST
             self._advance()
             now_s = clock()
@@ -347,8 +356,18 @@ class OpenExecutor:
             if not self._is_timer_set:  # otherwise it is set to a time that has passed and fires soon
                 self._is_timer_set = True
                 self._timer.set(max(0.0, self._due_s - now_s))
+                self._generate_ahead()
         elif not in_flight:
             engine.finish_if_idle()
+
+    def _generate_ahead(self) -> None:
+        """Generate bodies while nothing is due for longer than the next body may take."""
+        next_bodies, bodies, clock = self._next_bodies, self._bodies, self._clock
+        until_s = self._due_s - _MAX_GENERATION_S
+        for _ in range(min(SHORT_CHUNK, _MAX_BODIES_AHEAD - len(next_bodies))):
+            if clock() > until_s:
+                return
+            next_bodies.append(next(bodies))
 
 
 class ClosedExecutor:

@@ -28,6 +28,10 @@ _NS = 1_000_000_000
 
 _LOOP_RESOLUTION_S = 0.001
 
+_MAX_POLLING_S, _MAX_POLLING_SHARE = 0.00005, 0.25
+
+"""The time before the end of a delay in which the event loop polls, in seconds and as a share of the delay."""
+
 
 class PreciseTimer(Protocol):
     """Calls back once after ``set``; setting it again replaces the earlier delay."""
@@ -83,10 +87,15 @@ class TimerfdTimer:
         loop.add_reader(self._descriptor, self._on_readable)
 
     def set(self, delay_s: float) -> None:
-        """Call back after a delay. Setting an expired timer resets it, so that it need not be read."""
+        """Call back after a delay. Setting an expired timer resets it, so that it need not be read.
+
+        The descriptor becomes readable a little earlier. The event loop then polls it in each turn until the time has
+        come, because a sleeping thread wakes up some 50 µs late.
+        """
         self._expires_s = monotonic() + delay_s
         spec = self._spec
-        spec.value_s, spec.value_ns = divmod(max(1, int(delay_s * _NS)), _NS)  # 0 would disable the timer
+        asleep_s = delay_s - min(_MAX_POLLING_S, _MAX_POLLING_SHARE * delay_s)
+        spec.value_s, spec.value_ns = divmod(max(1, int(asleep_s * _NS)), _NS)  # 0 would disable the timer
         self._set_time(self._descriptor, 0, self._spec_pointer, None)
 
     def close(self) -> None:
@@ -97,7 +106,7 @@ class TimerfdTimer:
 
     def _on_readable(self) -> None:
         if monotonic() < self._expires_s:
-            return  # it was set again after it had expired
+            return  # the loop calls again in its next turn, as long as the descriptor is readable
         self._expires_s = math.inf
         self._on_expiry()
         if self._expires_s == math.inf:  # it was not set again, so it stays readable until it is read
