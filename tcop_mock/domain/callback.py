@@ -474,6 +474,11 @@ class Callback:
     form: Form = Form.DOCUMENTED
     wire_format: WireFormat = field(default_factory=WireFormat)
 
+    def __repr__(self) -> str:
+        """Return a short text, because failures of tests show it."""
+        form = "" if self.form is Form.DOCUMENTED else f" in the form {self.form}"
+        return f"<Callback {self.alarm.shape_id} {self.state}{form}, session {self.session_id}>"
+
     @property
     def recovered_at(self) -> datetime | None:
         """Time at which the alarm ended, like ``Alarm.first_occurred_at``; ``None`` if unresolved."""

@@ -243,6 +243,9 @@ class Contract:
         self._node: pytest.Item = request.node
         self._settings = settings_of(self._node)
 
+    def __repr__(self) -> str:
+        return f"<Contract of {self._target.target}>"
+
     @property
     def _downstream(self) -> DownstreamRecorder | None:
         """Records the messages to caught hosts; ``None`` if none are caught."""

@@ -114,6 +114,9 @@ class AlarmFactory:
 
     source: CallbackSource
 
+    def __repr__(self) -> str:
+        return f"<AlarmFactory, seed {self.source.seed}>"
+
     def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,
         shape: str = DEFAULT_SHAPE,
@@ -160,6 +163,9 @@ class LifecycleFactory:
     """Gives the callbacks of alarms' lives, in order."""
 
     source: CallbackSource
+
+    def __repr__(self) -> str:
+        return f"<LifecycleFactory, seed {self.source.seed}>"
 
     def __call__(  # noqa: PLR0913 - each is one thing that a test can ask for
         self,

@@ -305,6 +305,9 @@ class Receiver:
         self.server = FaultyTestServer(self._next_fault, self._respond, self._record, services.service_of)
         """The server of pytest-httpserver: ``server.expect_request(...)`` takes precedence over our answers."""
 
+    def __repr__(self) -> str:
+        return f"<Receiver at {self.server.url_for('/')}, {len(self._requests)} requests>"
+
     @property
     def url(self) -> str:
         """URL for the callbacks."""

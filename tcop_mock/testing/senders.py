@@ -67,6 +67,9 @@ class Clock:
         self.pauses_s: list[float] = []
         """The pauses that a sender would have waited, in seconds, in order."""
 
+    def __repr__(self) -> str:
+        return f"<Clock at {self._now_s:g} s>"
+
     @property
     def now_s(self) -> float:
         """Seconds since the test began."""
@@ -149,6 +152,9 @@ class Sender:
 
     deliverer: Deliverer
 
+    def __repr__(self) -> str:
+        return f"<Sender to {self.deliverer.target.target}>"
+
     def send(self, body: Body) -> Delivery:
         """Deliver one callback with the retries of the profile; ``.accepted`` is true if the receiver took it."""
         return self.send_all([body])[0]
@@ -165,6 +171,9 @@ class AsyncSender:
     """Delivers callbacks; its methods are awaited on asyncio."""
 
     deliverer: Deliverer
+
+    def __repr__(self) -> str:
+        return f"<AsyncSender to {self.deliverer.target.target}>"
 
     async def send(self, body: Body) -> Delivery:
         """Deliver one callback with the retries of the profile; ``.accepted`` is true if the receiver took it."""

@@ -130,6 +130,38 @@ def test_a_delivery_says_how_it_ended() -> None:
     assert repr(Delivery(())) == "<Delivery 0 attempts>"
 
 
+def test_fixtures_are_readable_where_a_test_fails(inner: RunPytest) -> None:
+    """The texts that pytest prints for the fixtures of a failed test are short and hold no password."""
+    result = inner(
+        """
+import re
+
+import pytest
+
+TEXTS = {
+    "tcop_alarm": r"<AlarmFactory, seed \\d+>",
+    "tcop_lifecycle": r"<LifecycleFactory, seed \\d+>",
+    "tcop_callback": r"<Callback cvm/basic-monitoring firing, session [0-9a-z]{24}>",
+    "tcop_clock": "<Clock at 0 s>",
+    "tcop_receiver": r"<Receiver at http://127.0.0.1:\\d+/, 0 requests>",
+    "tcop_contract": r"<Contract of http://\\*\\*\\*@127.0.0.1:9/>",
+    "tcop_sender": r"<Sender to http://\\*\\*\\*@127.0.0.1:9/>",
+    "tcop_async_sender": r"<AsyncSender to http://\\*\\*\\*@127.0.0.1:9/>",
+}
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text(request, name):
+    assert re.fullmatch(TEXTS[name], repr(request.getfixturevalue(name)), re.IGNORECASE)
+
+def test_form(tcop_alarm):
+    resolved = tcop_alarm("cvm/basic-monitoring", "resolved", form="observed")
+    assert repr(resolved).startswith("<Callback cvm/basic-monitoring resolved in the form observed, session ")
+""",
+        target="'http://u:S3ntinel-pw@127.0.0.1:9/'",
+    )
+    result.assert_outcomes(passed=9)
+
+
 def test_only_asyncio_can_await() -> None:
     """On another kind of loop the failure says what to use instead."""
     with pytest.raises(pytest.fail.Exception, match=r"this needs asyncio, .*; use tcop_sender in a thread"):
