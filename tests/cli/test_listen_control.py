@@ -447,17 +447,30 @@ PAGE = Path(__file__).parents[2] / "docs/how-to/listen.md"
 
 @pytest.mark.proof
 @pytest.mark.checkout
-@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
-def test_the_node_test_of_the_page_drives_listen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It emits a callback, posts a message of its own, and waits for that."""
-    (code,) = re.findall(r'title="forwarder.test.cjs"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (tmp_path / "forwarder.test.cjs").write_text(code)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(
+            command, marks=pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed"), id=tool
+        )
+        for tool, command in {
+            "node": "node --test forwarder.test.cjs",
+            "go": "go test forwarder_test.go",
+            "javac": "java ForwarderTest.java",
+        }.items()
+    ],
+)
+def test_the_tests_of_the_page_drive_listen(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each emits a callback and waits for a request; a wait without a request fails it."""
+    name = command.rpartition(" ")[2]
+    (code,) = re.findall(rf'title="{name}"\n(.*?)```', PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / name).write_text(code)
     monkeypatch.chdir(tmp_path)
 
     async def run() -> int:
         async with listening() as client:
             monkeypatch.setenv("LISTEN_URL", str(client.base_url))
-            process = await asyncio.create_subprocess_exec("node", "--test", "forwarder.test.cjs")
+            process = await asyncio.create_subprocess_exec(*command.split())
             return await process.wait()
 
     assert asyncio.run(run()) == 0
