@@ -34,33 +34,33 @@ if TYPE_CHECKING:
 
     from tcop_mock.domain.shape import Shape
 
-    Work = Callable[[], int]
+    BodyFunction = Callable[[], int]
     """Generates some bodies and returns how many."""
 
 _ROUNDS = 3
-_LEAST_S = 0.1
+_MIN_S = 0.1
 _BLOCKS = 16 * 256
-_SOME = 300
-_WARM = 16
+_BODIES_PER_CALL = 300
+_WARM_UP_CALLS = 16
 _SHAPES = ("cvm/basic-monitoring", "clb/public-listener", "tke/pod", "cvm/events")
 
 
-def per_second(works: dict[str, Work]) -> dict[str, float]:
+def per_second(functions: dict[str, BodyFunction]) -> dict[str, float]:
     """Return the best rate of each function over several rounds, in which they take turns."""
-    best = dict.fromkeys(works, 0.0)
-    for work in works.values():
-        for _ in range(_WARM):  # compile everything that is compiled once per policy
-            work()
+    best = dict.fromkeys(functions, 0.0)
+    for function in functions.values():
+        for _ in range(_WARM_UP_CALLS):  # compile everything that is compiled once per policy
+            function()
     for _ in range(_ROUNDS):
-        for name, work in works.items():
+        for name, function in functions.items():
             made, started_s = 0, time.perf_counter()
-            while (took_s := time.perf_counter() - started_s) < _LEAST_S:
-                made += work()
+            while (took_s := time.perf_counter() - started_s) < _MIN_S:
+                made += function()
             best[name] = max(best[name], made / took_s)
     return best
 
 
-def ours(shape: Shape) -> dict[str, Work]:
+def ours(shape: Shape) -> dict[str, BodyFunction]:
     """Return our ways to generate a body, fastest first."""
     generator = Generator(1)
     block, one = BodyRenderer(generator, shape), BodyRenderer(generator, shape)
@@ -73,18 +73,18 @@ def ours(shape: Shape) -> dict[str, Work]:
 
     return {
         "block path": lambda: len(block.bodies(next(starts) % 65_536, _BLOCKS)),
-        "document path": lambda: len([one.body(next(serials) % 65_536) for _ in range(_SOME)]),
-        "document path, edited": lambda: len([edited.body(next(edits) % 65_536) for _ in range(_SOME)]),
+        "document path": lambda: len([one.body(next(serials) % 65_536) for _ in range(_BODIES_PER_CALL)]),
+        "document path, edited": lambda: len([edited.body(next(edits) % 65_536) for _ in range(_BODIES_PER_CALL)]),
         "Callback.body()": callback,
     }
 
 
-def dumps(body: bytes) -> dict[str, Work]:
+def dumps(body: bytes) -> dict[str, BodyFunction]:
     """Return functions that serialize the same body repeatedly."""
     tree = json.loads(body)
     return {
-        "orjson, constant (floor)": lambda: len([orjson.dumps(tree) for _ in range(_SOME)]),
-        "json, constant": lambda: len([json.dumps(tree) for _ in range(_SOME)]),
+        "orjson, constant (floor)": lambda: len([orjson.dumps(tree) for _ in range(_BODIES_PER_CALL)]),
+        "json, constant": lambda: len([json.dumps(tree) for _ in range(_BODIES_PER_CALL)]),
     }
 
 
@@ -204,7 +204,7 @@ def _filled_policy(text: Callable[[str], str], words: Callable[[], str]) -> dict
     }
 
 
-def peers() -> dict[str, Work]:
+def peers() -> dict[str, BodyFunction]:
     """Return other libraries' ways to generate a CVM body."""
     fake, field = Faker(), Field(Locale.EN, seed=1)
     Faker.seed(1)
@@ -232,7 +232,7 @@ def peers() -> dict[str, Work]:
     }
 
 
-def mixed(catalog: Catalog) -> dict[str, Work]:
+def mixed(catalog: Catalog) -> dict[str, BodyFunction]:
     """Return our ways to generate bodies of all shapes in turn: one block of each."""
     generator = Generator(1)
     streams = [BodyRenderer(generator, shape) for shape in catalog]
@@ -300,8 +300,8 @@ def main() -> None:
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)
         body = BodyRenderer(Generator(1), shape).body(0)
-        works = ours(shape) | dumps(body) | (peers() if shape_id == _SHAPES[0] else {})
-        for line in rows(f"{shape_id}, {len(body)} bytes", per_second(works)):
+        functions = ours(shape) | dumps(body) | (peers() if shape_id == _SHAPES[0] else {})
+        for line in rows(f"{shape_id}, {len(body)} bytes", per_second(functions)):
             print(line)
     for line in rows("all shapes mixed", per_second(mixed(catalog))):
         print(line)

@@ -1,10 +1,10 @@
-"""Callbacks per second that ``listen`` takes on one core, against other receivers.
+"""Callbacks per second that ``listen`` answers on one core, compared with other receivers.
 
 usage: python benchmarks/listen.py [--rounds N] [--seconds S]
 
-The receiver has one core, and the client, ``load`` with prepared bodies and 64 kept connections, another. The receivers
-take turns, and the best of the rounds is printed: what counts are the ratios. Only ``listen --record`` keeps what it
-gets. Receivers that are not installed are left out.
+The receiver has one core. The client, ``load`` with prepared bodies and 64 kept connections, has another. The receivers
+take turns, and the best of the rounds is printed. Compare the ratios. Only ``listen --record`` keeps the requests.
+Receivers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from machine import installed, on, processor_s, require_linux
+from machine import installed, pin_to, processor_s, require_linux
 
 _PEERS = Path(__file__).parent / "peers"
 _URL = re.compile(r"https?://[\d.]+:\d+")
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     rate: float
     """Callbacks a second."""
     cost_us: float
-    """Processor time of the receiver for each, which other work of the machine does not change much."""
+    """Processor time of the receiver for one callback. Other work of the machine hardly changes it."""
 
 
 def receivers(folder: Path) -> tuple[dict[str, list[str]], str]:
@@ -82,7 +82,7 @@ def measure(command: list[str], folder: Path, seconds: float) -> Row:
             command,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            preexec_fn=on(0),  # noqa: PLW1509 - there are no threads
+            preexec_fn=pin_to(0),  # noqa: PLW1509 - there are no threads
         )
     try:
         url = f"http://127.0.0.1:{port}" if command[0] == "nginx" else _url_in(out)
@@ -99,7 +99,7 @@ def measure(command: list[str], folder: Path, seconds: float) -> Row:
 
 def _load(url: str, seconds: float) -> float:
     client = [sys.executable, str(_PEERS / "load_clients.py"), "ours, asyncio, prepared", f"{url}/", str(seconds)]
-    done = subprocess.run(client, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=on(-1))  # noqa: S603 - ours
+    done = subprocess.run(client, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=pin_to(-1))  # noqa: S603 - ours
     return float(json.loads(done.stdout)["rate"])
 
 
@@ -137,21 +137,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=2.0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     rows: dict[str, list[Row]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         commands, missing = receivers(folder)
-        for _ in range(given.rounds):
+        for _ in range(arguments.rounds):
             for receiver, command in commands.items():
-                rows.setdefault(receiver, []).append(measure(command, folder, given.seconds))
+                rows.setdefault(receiver, []).append(measure(command, folder, arguments.seconds))
     best = {name: Row(max(one.rate for one in some), min(one.cost_us for one in some)) for name, some in rows.items()}
     base = best.get(_BASE) or best["listen"]
     print(f"{'callbacks on one core':<28}{'/s':>10}{'of FastAPI':>12}{'processor, us':>15}{'of FastAPI':>12}")
     for receiver, row in sorted(best.items(), key=lambda item: item[1].cost_us):
         by_rate, by_cost = row.rate / base.rate, base.cost_us / row.cost_us
         print(f"  {receiver:<26}{row.rate:>10,.0f}{by_rate:>12.2f}{row.cost_us:>15.1f}{by_cost:>12.2f}")
-    print("processor: time of the receiver for one callback; its ratio is 1 for FastAPI, and higher is better, too")
+    print("processor: time of the receiver for one callback; for its ratio, too, higher is better")
     if missing:
         print(missing)
 

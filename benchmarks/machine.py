@@ -1,4 +1,4 @@
-"""What all benchmarks share: the cores, what is installed, and what the machine was doing."""
+"""Functions of all benchmarks: cores, installed modules, and the state of the machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def installed(peers: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
     """Return the peers whose modules are installed, and a line about the others; empty if there are none.
 
     Args:
-        peers: names, and the module that each needs; an empty one needs none.
+        peers: names, and the module that each needs; empty if it needs none.
     """
     found: list[str] = []
     missing: list[str] = []
@@ -44,14 +44,14 @@ def installed(peers: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
     return found, f"left out, because not installed: {', '.join(missing)}" if missing else ""
 
 
-def on(core: int) -> Callable[[], None]:
-    """Return what binds a process to one of the cores that we have."""
+def pin_to(core: int) -> Callable[[], None]:
+    """Return a function that binds the process that calls it to one of its cores."""
     cores = sorted(os.sched_getaffinity(0))
     return lambda: os.sched_setaffinity(0, {cores[core]})
 
 
 def describe() -> str:
-    """Return in one line which machine this is and how busy."""
+    """Return one line with the processor, the Python version and the load of the machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     loads = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return f"{_processor()}, {cores} cores, CPython {platform.python_version()}; load average {loads}"

@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other, with what the machine was doing: ``make bench``.
+"""Run all benchmarks, one after the other, and print the load of the machine: ``make bench``.
 
 usage: python benchmarks/run.py [NAME...]
 """
@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
 
 
 def main() -> int:
-    """Run the benchmarks that are named, or all; return 1 if one of them did not end well."""
+    """Run the named benchmarks, or all; return 1 if one of them failed."""
     names = sys.argv[1:] or [name for name in BENCHMARKS if (_HERE / f"{name}.py").exists()]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
@@ -34,13 +34,13 @@ def main() -> int:
     failed = []
     started_s = time.monotonic()
     for name in names:
-        began_s = time.monotonic()
+        benchmark_started_s = time.monotonic()
         print(f"== {name} == {describe()}", flush=True)
         code = subprocess.run([sys.executable, f"{_HERE}/{name}.py", *BENCHMARKS[name]], check=False).returncode  # noqa: S603 - ours
-        print(f"{time.monotonic() - began_s:.0f} s{f', ended with {code}' if code else ''}\n", flush=True)
+        print(f"{time.monotonic() - benchmark_started_s:.0f} s{f', exit code {code}' if code else ''}\n", flush=True)
         failed += [name] if code else []
     print(f"{len(names)} benchmarks in {time.monotonic() - started_s:.0f} s", end="")
-    print(f"; not complete: {', '.join(failed)}" if failed else "")
+    print(f"; failed: {', '.join(failed)}" if failed else "")
     return bool(failed)
 
 

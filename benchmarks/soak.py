@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from peers.load_clients import ours
+from peers.load_clients import run_load
 
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
@@ -53,15 +53,15 @@ def load_at_full_speed(seconds: float) -> str:
         assert receiver.stdout is not None  # noqa: S101 - PIPE is set
         url = receiver.stdout.readline().strip()
         threading.Thread(target=watch, daemon=True).start()
-        began_s = time.perf_counter()
-        summary, _ = ours(url, seconds, loop="asyncio")
+        started_s = time.perf_counter()
+        summary, _ = run_load(url, seconds, loop="asyncio")
         over.set()
     finally:
         receiver.kill()
         receiver.wait()
     settled = sizes[int(len(sizes) * _SETTLED) :]
     return (
-        f"load at full speed: {summary.attempts:,} callbacks in {time.perf_counter() - began_s:.0f} s, "
+        f"load at full speed: {summary.attempts:,} callbacks in {time.perf_counter() - started_s:.0f} s, "
         f"{summary.failed} failed; {settled[0] / 2**20:.1f} MiB, grew by {(settled[-1] - settled[0]) // 1024} KiB"
     )
 
@@ -74,13 +74,13 @@ def scenario(alarms: int) -> str:
         for group in shipped.groups
     )
     schedule = ScenarioSchedule(replace(shipped, groups=groups, ends_s=_ALL_FIRED_S), Catalog.load(), Generator(1))
-    before, began_s = resident_bytes(), time.perf_counter()
+    before, started_s = resident_bytes(), time.perf_counter()
     size = schedule.size()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     each = (after - before) / alarms
     return (
         f"scenario: {alarms:,} alarms that fire, {size.notifications:,} notifications in "
-        f"{time.perf_counter() - began_s:.0f} s; {after / 2**20:.0f} MiB, {each:.0f} bytes for each alarm, "
+        f"{time.perf_counter() - started_s:.0f} s; {after / 2**20:.0f} MiB, {each:.0f} bytes for each alarm, "
         f"so {(before + each * _MILLION) / 2**20:.0f} MiB for a million (goal: under 300)"
     )
 
@@ -90,11 +90,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--alarms", type=int, default=200_000)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     if not Path("/proc/self/statm").exists():
         sys.exit("soak.py reads /proc/self/statm, which needs Linux")
-    print(scenario(given.alarms), flush=True)
-    print(load_at_full_speed(given.seconds))
+    print(scenario(arguments.alarms), flush=True)
+    print(load_at_full_speed(arguments.seconds))
 
 
 if __name__ == "__main__":

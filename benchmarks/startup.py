@@ -44,21 +44,21 @@ def seconds(arguments: list[str], folder: Path) -> float:
 def main() -> None:
     """Print medians and ratios."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
-    taken: dict[str, list[float]] = {name: [] for name in (*COMMANDS, *SUITES)}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    times_s: dict[str, list[float]] = {name: [] for name in (*COMMANDS, *SUITES)}
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = Path(folder_name)
         (folder / "test_nothing.py").write_text(_SUITE, encoding="utf-8")
         every = COMMANDS | {suite: [*_QUIET, *arguments] for suite, arguments in SUITES.items()}
         for _ in range(rounds + 1):
-            for what, arguments in every.items():
-                taken[what].append(seconds(arguments, folder))
-    medians = {what: statistics.median(times[1:]) for what, times in taken.items()}  # the first run filled the caches
+            for name, arguments in every.items():
+                times_s[name].append(seconds(arguments, folder))
+    medians = {name: statistics.median(times[1:]) for name, times in times_s.items()}  # the first run filled the caches
     bare_s = medians["python -c pass"]
-    for what in COMMANDS:
-        goal = f" (goal: under {GOALS[what]})" if what in GOALS else ""
-        print(f"{what}: {medians[what] * 1000:.0f} ms, {medians[what] / bare_s:.2f} times a bare interpreter{goal}")
-    with_it, without = (medians[what] for what in SUITES)
-    pairs = zip(*(taken[what][1:] for what in SUITES), strict=True)
+    for name in COMMANDS:
+        goal = f" (goal: under {GOALS[name]})" if name in GOALS else ""
+        print(f"{name}: {medians[name] * 1000:.0f} ms, {medians[name] / bare_s:.2f} times a bare interpreter{goal}")
+    with_it, without = (medians[name] for name in SUITES)
+    pairs = zip(*(times_s[name][1:] for name in SUITES), strict=True)
     cost_s = statistics.median(one - other for one, other in pairs)
     print(f"pytest: {with_it * 1000:.0f} ms with the plugin, {without * 1000:.0f} ms with -p no:tcop_mock")
     print(f"the plugin costs {cost_s * 1000:.1f} ms (median of the differences; goal: under 5)")

@@ -30,13 +30,13 @@ _BODIES = 100
 _ROUNDS = 3
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(function: Callable[[], object]) -> float:
     """Return the best time of a round, after one warm-up round."""
-    work()
+    function()
     best = float("inf")
     for _ in range(_ROUNDS):
         started_s = time.perf_counter()
-        work()
+        function()
         best = min(best, time.perf_counter() - started_s)
     return best
 
@@ -47,18 +47,18 @@ def main() -> None:
     callback_validator = CallbackValidator(catalog, load_profile())
     for shape_id in _SHAPES:
         shape = catalog.get(shape_id)
-        raws = BodyRenderer(Generator(1), shape).bodies(0, _BODIES)
-        trees: list[Any] = [json.loads(raw) for raw in raws]
+        bodies = BodyRenderer(Generator(1), shape).bodies(0, _BODIES)
+        trees: list[Any] = [json.loads(raw) for raw in bodies]
         accept, emit = accept_schema(shape), emit_schema(shape)
         checks = {
-            "json.loads (floor)": _all(json.loads, raws),
+            "json.loads (floor)": _all(json.loads, bodies),
             "jsonschema-rs, accept": _all(jsonschema_rs.validator_for(accept).is_valid, trees),
             "jsonschema-rs, emit": _all(jsonschema_rs.validator_for(emit).is_valid, trees),
             "jsonschema, accept": _all(Draft202012Validator(accept).is_valid, trees),
             "jsonschema, emit": _all(Draft202012Validator(emit).is_valid, trees),
-            "validate: parse, classify, check": _all(callback_validator.validate, raws),
+            "validate: parse, classify, check": _all(callback_validator.validate, bodies),
         }
-        cost_s = {name: seconds(work) / _BODIES for name, work in checks.items()}
+        cost_s = {name: seconds(function) / _BODIES for name, function in checks.items()}
         floor = cost_s["json.loads (floor)"]
         print(f"\n{shape_id:<38}{'us per body':>12}{'of the floor':>14}")
         for name, cost in cost_s.items():

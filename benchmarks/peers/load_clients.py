@@ -36,23 +36,23 @@ PREPARED = 4096
 
 
 class Measured(NamedTuple):
-    """What a client does."""
+    """The figures of a client."""
 
     rate: float
     """Callbacks a second."""
     cost_us: float
-    """Processor time of each, which other work of the machine does not change much."""
+    """Processor time of one callback. Other work of the machine hardly changes it."""
 
 
 def body() -> bytes:
-    """Return one body, for who sends the same again and again."""
+    """Return one body, for clients that send the same body again and again."""
     return next(mixed_bodies(Generator(1), weighted_shapes(Catalog.load(), MIX)))
 
 
-def ours(
+def run_load(
     url: str, seconds: float, *, loop: str, prepared: bool = False, rate: float = 0.0
 ) -> tuple[LoadSummary, float]:
-    """Run a load of ours, closed without a rate, else open with drawn arrivals; return the processor time, too."""
+    """Run our load, closed or at a rate with Poisson arrivals; return its summary and processor time."""
     stages = (Stage(seconds, rate, rate),)
     model = LoadModel.OPEN if rate else LoadModel.CLOSED
     rules = load_profile("2023").delivery
@@ -68,106 +68,106 @@ def ours(
         concurrency=CONNECTIONS,
         duration_s=seconds,
     )
-    tally = StatsAggregator(plan)
+    aggregator = StatsAggregator(plan)
 
-    def tell(beat: SecondStats) -> None:
-        tally.add(beat)
+    def add(second: SecondStats) -> None:
+        aggregator.add(second)
 
     async def run() -> None:
-        driver = LoadEngine(plan, tell)
+        engine = LoadEngine(plan, add)
         if prepared:
             bodies = mixed_bodies(Generator(1), weighted_shapes(Catalog.load(), MIX))
-            work: ClosedExecutor | OpenExecutor = ClosedExecutor(
-                driver, itertools.cycle([next(bodies) for _ in range(PREPARED)])
+            executor: ClosedExecutor | OpenExecutor = ClosedExecutor(
+                engine, itertools.cycle([next(bodies) for _ in range(PREPARED)])
             )
         else:
-            work = make_executor(driver, Catalog.load(), Generator(1))
-        await driver.run(work)
+            executor = make_executor(engine, Catalog.load(), Generator(1))
+        await engine.run(executor)
 
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         used_s = time.process_time()
         runner.run(run())
         used_s = time.process_time() - used_s
-    return tally.summary(), used_s
+    return aggregator.summary(), used_s
 
 
-def measured(sent: int, began_s: float, used_s: float) -> Measured:
-    """Return what was sent since two clocks, of the wall and of the processor, showed this."""
-    return Measured(sent / (time.perf_counter() - began_s), 1e6 * (time.process_time() - used_s) / sent)
+def measured(sent: int, started_s: float, used_s: float) -> Measured:
+    """Return the figures of ``sent`` callbacks since a time on the wall clock and one of the processor."""
+    return Measured(sent / (time.perf_counter() - started_s), 1e6 * (time.process_time() - used_s) / sent)
 
 
-def of_ours(url: str, seconds: float, **how: Any) -> Measured:  # noqa: ANN401 - of ours()
-    """Return the rate of a load of ours."""
-    summary, used_s = ours(url, seconds, **how)
+def with_ours(url: str, seconds: float, **options: Any) -> Measured:  # noqa: ANN401 - those of run_load()
+    """Return the figures of our load."""
+    summary, used_s = run_load(url, seconds, **options)
     return Measured(summary.rate, 1e6 * used_s / summary.attempts)
 
 
-def one_by_one(url: str, seconds: float, session: Callable[[], Any], connections: int = CONNECTIONS) -> Measured:
-    """Return the rate of so many tasks that send one after the other with a client of theirs."""
+def in_tasks(url: str, seconds: float, session: Callable[[], Any], connections: int = CONNECTIONS) -> Measured:
+    """Return the figures of concurrent tasks that share a client; each sends one request after the other."""
     sent, content = 0, body()
 
     async def run() -> Measured:
         async with session() as client:
-            began_s, used_s = time.perf_counter(), time.process_time()
+            started_s, used_s = time.perf_counter(), time.process_time()
 
             async def send() -> None:
                 nonlocal sent
-                while time.perf_counter() - began_s < seconds:
+                while time.perf_counter() - started_s < seconds:
                     answer = await client.post(url, data=content)
                     await answer.read() if hasattr(answer, "content_type") else None
                     sent += 1
 
             await asyncio.gather(*(send() for _ in range(connections)))
-            return measured(sent, began_s, used_s)
+            return measured(sent, started_s, used_s)
 
     return asyncio.run(run())
 
 
 def with_aiohttp(url: str, seconds: float) -> Measured:
-    """Return the rate of aiohttp."""
+    """Return the figures of aiohttp."""
     import aiohttp  # noqa: PLC0415 - each client loads its own
 
-    return one_by_one(url, seconds, aiohttp.ClientSession)
+    return in_tasks(url, seconds, aiohttp.ClientSession)
 
 
 def with_httpx(url: str, seconds: float) -> Measured:
-    """Return the rate of httpx, with the few connections that suit it: with 64 its pool takes eight times as long."""
+    """Return the figures of httpx with 8 connections: with 64 its pool takes eight times as long."""
     import httpx  # noqa: PLC0415 - each client loads its own
 
     class Client(httpx.AsyncClient):
         async def post(self, url: str, *, data: bytes) -> httpx.Response:  # type: ignore[override]  # as aiohttp's
             return await super().post(url, content=data)
 
-    few = 8
-    limits = httpx.Limits(max_connections=few, max_keepalive_connections=few)
-    return one_by_one(url, seconds, lambda: Client(limits=limits, trust_env=False), few)
+    connections = 8
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return in_tasks(url, seconds, lambda: Client(limits=limits, trust_env=False), connections)
 
 
 def with_locust(url: str, seconds: float) -> Measured:
-    """Return the rate of locust's FastHttpUser's client."""
+    """Return the figures of the client of Locust's FastHttpUser."""
     from locust.contrib.fasthttp import FastHttpSession  # noqa: PLC0415 - each client loads its own
     from locust.env import Environment  # noqa: PLC0415 - each client loads its own
 
     gevent: Any = importlib.import_module("gevent")  # has no types
     content, sent, events = body().decode(), 0, Environment().events
-    began_s, used_s = time.perf_counter(), time.process_time()
+    started_s, used_s = time.perf_counter(), time.process_time()
 
     def send() -> None:
         nonlocal sent
         session = FastHttpSession(url.rstrip("/"), events.request, None)
-        while time.perf_counter() - began_s < seconds:
+        while time.perf_counter() - started_s < seconds:
             session.post("/", data=content)
             sent += 1
 
     gevent.joinall([gevent.spawn(send) for _ in range(CONNECTIONS)], raise_error=True)
-    return measured(sent, began_s, used_s)
+    return measured(sent, started_s, used_s)
 
 
 RATES: dict[str, Callable[[str, float], Measured]] = {
-    "ours, asyncio": lambda url, seconds: of_ours(url, seconds, loop="asyncio"),
-    "ours, asyncio, prepared": lambda url, seconds: of_ours(url, seconds, loop="asyncio", prepared=True),
-    "ours, uvloop": lambda url, seconds: of_ours(url, seconds, loop="uvloop"),
-    "ours, uvloop, prepared": lambda url, seconds: of_ours(url, seconds, loop="uvloop", prepared=True),
+    "ours, asyncio": lambda url, seconds: with_ours(url, seconds, loop="asyncio"),
+    "ours, asyncio, prepared": lambda url, seconds: with_ours(url, seconds, loop="asyncio", prepared=True),
+    "ours, uvloop": lambda url, seconds: with_ours(url, seconds, loop="uvloop"),
+    "ours, uvloop, prepared": lambda url, seconds: with_ours(url, seconds, loop="uvloop", prepared=True),
     "aiohttp": with_aiohttp,
     "httpx": with_httpx,
     "locust FastHttpUser": with_locust,
@@ -188,7 +188,7 @@ def main(name: str, url: str, seconds: float, rate: float = 0.0) -> None:
     if not rate:
         print(json.dumps(RATES[name](url, seconds)._asdict()))
         return
-    summary, _ = ours(url, seconds, loop=name, rate=rate)
+    summary, _ = run_load(url, seconds, loop=name, rate=rate)
     late = {f"p{share:g}": 1e3 * summary.lateness.percentile(share) for share in (50, 99, 99.9)}
     acks = {f"ack p{share:g}": 1e3 * summary.ack_times.percentile(share) for share in (50, 99)}
     print(json.dumps({"rate": summary.rate, **late, "max": 1e3 * summary.lateness.max_s, **acks}))
