@@ -6,6 +6,8 @@ whose fields and JSON types fit best.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from tcop_mock.domain.profile import Profile
     from tcop_mock.domain.shape import Shape
 
+_OBJECT_IN_BASE64 = ("eyJ", "ewog", "ewoJ", "eyAi")
+"""How JSON objects begin in base64."""
 _ROOT, _OBJECT, _POLICY, _CONDITIONS = "", "alarmObjInfo", "alarmPolicyInfo", "alarmPolicyInfo.conditions"
 FIELD_PATHS: Mapping[str, str] = {
     "alarmType": _ROOT,
@@ -267,10 +271,13 @@ def kind_of(body: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def find_nested_callback(tree: Any, depth: int = _MAX_DEPTH) -> str | None:  # noqa: ANN401 - any JSON value
-    """Return the path at which a JSON value holds an alarm callback, as an object or as its text; ``None`` if nowhere.
+    """Return the path at which a JSON value holds an alarm callback: an object, its text, or that in base64.
 
-    Logs, queues and gateways wrap callbacks so.
+    Logs, queues and gateways wrap callbacks so. ``None``: it holds none.
     """
+    if isinstance(tree, str) and tree.startswith(_OBJECT_IN_BASE64):
+        with contextlib.suppress(ValueError):
+            tree = base64.b64decode(tree).decode()
     if isinstance(tree, str) and "alarmObjInfo" in tree and tree.lstrip().startswith("{"):
         try:
             tree = json.loads(tree)

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tcop_mock.callbacks.classifier import find_nested_callback
 from tcop_mock.callbacks.generator import Generator
-from tcop_mock.cli.arguments import (
-    read_input,
-)
+from tcop_mock.cli.arguments import read_input
 from tcop_mock.cli.emit import parse_edit
 from tcop_mock.cli.send import Deliverer, DeliveryItem
 from tcop_mock.contract.builders import BUILDERS
@@ -23,6 +22,8 @@ from tcop_mock.inputs.reader import read_requests
 from tcop_mock.inputs.requests import apply_edits, shift_times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.target_options import DeliveryOptions
     from tcop_mock.domain.target import Credentials
@@ -66,11 +67,12 @@ def replay(  # noqa: PLR0913 - one parameter an option
 
 def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> tuple[list[DeliveryItem], bool]:
     """Return the requests of a file, and whether each is sent once, as check did, because the file is its report."""
-    requests, warnings = read_requests(read_input(source), source)
+    requests, unsent = read_requests(read_input(source), source)
+    warnings = [*unsent, *_warnings_of_wrapped(requests)]
     for warning in warnings[:_MAX_WARNINGS]:
         common.info(f"warning: {source}: {warning}")
     if len(warnings) > _MAX_WARNINGS:
-        common.info(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more parts are not sent")
+        common.info(f"warning: {source}: {len(warnings) - _MAX_WARNINGS} more warnings are not shown")
     first = next((request.received_at for request in requests if request.received_at), None)
     items = [_file_item(request, source, first, deliverer.target.credentials) for request in requests]
     pause_s = max(item.at_s for item in items) * (deliverer.time_scale or 0.0)
@@ -78,6 +80,15 @@ def _file_requests(source: str, deliverer: Deliverer, common: CommonOptions) -> 
         pause = timedelta(seconds=round(pause_s))
         common.info(f"warning: {source}: the last request is sent {pause} after the first; lower --time-scale")
     return items, any(request.reproduced for request in requests)
+
+
+def _warnings_of_wrapped(requests: Iterable[InputRequest]) -> Iterator[str]:
+    """Yield a warning for each body in which a log, a queue or a gateway has wrapped a callback: it is sent whole."""
+    for request in requests:
+        place = None if request.reproduced else find_nested_callback(request.parsed.tree)
+        if place:
+            location = f"{request.location}: " if request.location else ""
+            yield f"{location}{place!r} holds an alarm callback; the whole body is sent, so cut out the callback"
 
 
 def _file_item(

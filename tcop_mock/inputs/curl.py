@@ -36,10 +36,15 @@ _CAT_IN_QUOTES = re.compile(
 """A here-document as one word: ``"$(cat <<'EOF' ... )"``."""
 _CONTINUATION_PROMPT = re.compile(r"(?<=\\\n)> ?")
 _PREFIX_WORDS = frozenset(
-    ["do", "then", "else", "if", "elif", "while", "until", "!", "{", "time", "sudo", "env", "exec", "nohup", "timeout"]
+    ["do", "then", "else", "if", "elif", "while", "until", "!", "{", "time", "env", "exec", "nohup", "timeout"]
 )
 """Words that may stand before the name of a program, some with options and a number of their own."""
+_COMMAND_RUNNERS = frozenset(["sudo", "doas", "docker", "podman", "kubectl", "oc", "nerdctl", "xargs", "nice", "watch"])
+"""Programs that run the command behind their own options and names: ``docker exec web curl ...``."""
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
+_SUBSTITUTED = re.compile(r"[A-Za-z_]\w*=(?P<quote>\"?)\$\((?=[ \t]*(?:[^\s'\"]*/)?curl[ \t])")
+"""A variable that gets the output of curl: ``answer=$(curl ...)``."""
+_END_OF_QUOTED_SUBSTITUTION = re.compile(r"\)\"(?=[ \t]*(?:[;\n]|\Z))")
 _OPTION_OR_DURATION = re.compile(r"-\S+|\d[\w.]*")
 _DATA_FLAGS = frozenset({"--data", "--data-raw", "--data-binary", "--data-ascii", "--json"})
 _UNREAD_FLAGS = frozenset({"--data-urlencode", "--form", "--form-string", "--upload-file", "--config"})
@@ -112,6 +117,7 @@ def parse_curl(raw: bytes) -> Iterator[CurlRequest]:
     if prompts:
         text = _CONTINUATION_PROMPT.sub("", text)
     text = _CAT_IN_QUOTES.sub(_quoted_document, _POWERSHELL_CONTINUATION.sub(" ", text))
+    text = _without_substitutions(text)
     for command in parse_cmd(text) if is_cmd else parse_shell(text):
         arguments = _curl_arguments(command)
         if arguments is not None:
@@ -126,15 +132,31 @@ def _quoted_document(document: re.Match[str]) -> str:
     return f"{shlex.quote(text)}" + "\\\n" * (document[0].count("\n") - text.count("\n"))
 
 
+def _without_substitutions(text: str) -> str:
+    """Return a text in which a command whose output a variable gets is one in parentheses."""
+    while match := _SUBSTITUTED.search(text):
+        rest = text[match.end() :]
+        if match["quote"]:
+            rest = _END_OF_QUOTED_SUBSTITUTION.sub(")", rest, count=1)
+        text = f"{text[: match.start()]}({rest}"
+    return text
+
+
 def _curl_arguments(command: ShellCommand) -> list[ShellWord] | None:
     """Return the words behind ``curl``, or nothing where the command runs another program."""
-    is_prefixed = False
+    is_prefixed = is_run_by_other = False
     for index, word in enumerate(command.words):
         program = re.split(r"[/\\]", word.text)[-1].lower().removesuffix(".exe")
         if program == "curl":
-            return command.words[index + 1 :]
+            arguments = command.words[index + 1 :]
+            is_call = not is_run_by_other or any(argument.text.startswith(("-", "http")) for argument in arguments)
+            return arguments if is_call else None
         if program in _PREFIX_WORDS:
             is_prefixed = True
+        elif program in _COMMAND_RUNNERS:
+            is_run_by_other = True
+        elif is_run_by_other:
+            continue  # an option, its value, or the name of a container
         elif not _ASSIGNMENT.fullmatch(word.text) and not (is_prefixed and _OPTION_OR_DURATION.fullmatch(word.text)):
             return None
     return None

@@ -84,6 +84,11 @@ FORMATS = (
         "use a curl command or the body alone",
     ),
     ForeignFormat(_line(rb"(?:\S*[$%>#] )?wget[ \t]+\S"), "a wget command", "use a curl command or the body alone"),
+    ForeignFormat(
+        _line(rb"(?:[\w./@:=-]+[ \t]+){1,9}['\"]curl[ \t]"),
+        "a curl command inside quotes",
+        "give the curl command itself",
+    ),
     ForeignFormat(_line(rb"(?:await[ \t]+)?fetch\("), "a fetch call of JavaScript", _COPY_AS_CURL),
     ForeignFormat(
         _line(rb"import http from ['\"]k6/http"), "a k6 script", "replay its bodies from emit --format ndjson"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -126,8 +127,9 @@ def test_every_variable_is_known(name: str) -> None:
         (lambda text: {"headers": {}, "body": text}, "body"),
         (lambda text: {"Records": [{"n": 1}, {"data": json.loads(text)}]}, "Records.1.data"),
         (lambda text: text, ""),
+        (lambda text: {"isBase64Encoded": True, "body": base64.b64encode(text.encode()).decode()}, "body"),
     ],
-    ids=["a line of a log", "a gateway", "a queue", "a text"],
+    ids=["a line of a log", "a gateway", "a queue", "a text", "a gateway in base64"],
 )
 def test_a_callback_inside_of_another_document_is_no_template(wrap: Any, path: str) -> None:
     """It is named with its place: TCOP posts a callback alone."""
@@ -137,4 +139,5 @@ def test_a_callback_inside_of_another_document_is_no_template(wrap: Any, path: s
     assert (result.kind, result.is_valid) == ("unknown", False)
     assert [issue.path for issue in result.problems] == [path]
     assert "holds an alarm callback, which TCOP posts alone" in result.problems[0].message
-    assert not FINDER.validate_tree({"log": '{"alarmObjInfo": broken'}).is_valid
+    for broken in ('{"alarmObjInfo": broken', "eyJhbGFybU9iakluZm8", "eyJ\u4e2d"):
+        assert "holds" not in str(FINDER.validate_tree({"log": broken}).problems)

@@ -128,8 +128,20 @@ def test_parts_that_are_not_sent_are_reported(tcop: RunCommand, opened: Callable
     assert keeper.bodies == [b"{}"]
     warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert warnings[0] == "warning: -: line 2 is not JSON, and was left out"
-    assert warnings[-1] == "warning: -: 5 more parts are not sent"
+    assert warnings[-1] == "warning: -: 5 more warnings are not shown"
     assert len(warnings) == 21
+
+
+def test_a_callback_inside_of_another_document_is_named(tcop: RunCommand) -> None:
+    """The document is sent whole, and the warning says which part of it is the callback; one alone has no warning."""
+    text = b'{"alarmObjInfo": {}, "alarmPolicyInfo": {}}\n{"msg": {"alarmObjInfo": {}, "alarmPolicyInfo": {}}}\n'
+    done = tcop("replay", "-", "--to", "http://127.0.0.1:1/", "--dry-run", stdin=text)
+    assert done.exit_code == 0
+    assert [line for line in done.stderr.splitlines() if line.startswith("warning: ")] == [
+        "warning: -: line 2: 'msg' holds an alarm callback; the whole body is sent, so cut out the callback"
+    ]
+    single = tcop("replay", "-", "--to", "http://127.0.0.1:1/", "--dry-run", stdin=text.splitlines()[1])
+    assert "warning: -: 'msg' holds an alarm callback;" in single.stderr
 
 
 def test_a_dry_run_names_long_pauses_and_times_that_stay(tcop: RunCommand) -> None:
