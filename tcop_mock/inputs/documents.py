@@ -23,7 +23,15 @@ from tcop_mock.domain.delivery import OutgoingRequest
 from tcop_mock.domain.target import MASK
 from tcop_mock.domain.verdict import ClauseStatus, ReproducedRequest
 from tcop_mock.errors import UsageError
-from tcop_mock.inputs.requests import InputItem, InputRequest, SkippedInput, body_alone, build_request
+from tcop_mock.inputs.requests import (
+    InputItem,
+    InputRequest,
+    SkippedInput,
+    SourceRequest,
+    body_alone,
+    imported_request,
+    recorded_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -171,16 +179,16 @@ def _parse_entry(number: int, entry: dict[str, Any], *, is_own: bool) -> _Entry:
     content_type = (post_data.get("mimeType") or own_type).partition(";")[0].strip().lower()
     method = recorded["method"]
     is_lost = not is_own and not body and not post_data.get("params") and method in _METHODS_WITH_BODY
-    request = build_request(
-        f"entry {number}",
-        body,
+    source = SourceRequest(
+        location=f"entry {number}",
+        body=body,
         method=method,
         url=recorded.get("url", ""),
         headers=headers,
         received_at=parse_time(entry.get("startedDateTime", "")),
-        is_recording=is_own,
         problem="has no body in this file: save the HAR file with content" if is_lost else "",
     )
+    request = recorded_request(source) if is_own else imported_request(source)
     has_body = bool(body or post_data.get("params"))
     sent = entry.get("_tcop_mock") if is_own else None
     if sent is None:
@@ -311,21 +319,24 @@ def _encode(tree: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def _from_record(record: dict[str, Any], location: str) -> InputRequest:
     body = base64.b64decode(record["body_base64"]) if "body_base64" in record else record["body"].encode()
-    return build_request(
-        location,
-        body,
-        method=record["method"],
-        url=record["path"],
-        headers=[(name, value) for name, value in record["headers"]],
-        received_at=parse_time(record["received"]),
-        is_recording=True,
+    return recorded_request(
+        SourceRequest(
+            location=location,
+            body=body,
+            method=record["method"],
+            url=record["path"],
+            headers=[(name, value) for name, value in record["headers"]],
+            received_at=parse_time(record["received"]),
+        )
     )
 
 
 def _from_vegeta(target: dict[str, Any], location: str) -> InputRequest:
     headers = [(name, value) for name, values in (target.get("header") or {}).items() for value in values]
     body = base64.b64decode(target.get("body") or "")
-    return build_request(location, body, method=target["method"], url=target["url"], headers=headers)
+    return imported_request(
+        SourceRequest(location=location, body=body, method=target["method"], url=target["url"], headers=headers)
+    )
 
 
 def _from_report(clauses: list[Any]) -> Iterator[InputItem]:
@@ -343,12 +354,13 @@ def _from_report(clauses: list[Any]) -> Iterator[InputItem]:
 def _from_finding(document: dict[str, Any], location: str) -> InputRequest:
     reproduced = parse_request(document)
     outgoing = reproduced.request
-    request = build_request(
-        location,
-        outgoing.body,
-        method=outgoing.method,
-        url=reproduced.url,
-        headers=list(outgoing.headers),
-        is_recording=True,
+    request = recorded_request(
+        SourceRequest(
+            location=location,
+            body=outgoing.body,
+            method=outgoing.method,
+            url=reproduced.url,
+            headers=outgoing.headers,
+        )
     )
     return replace(request, reproduced=reproduced)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.callbacks.strict_json import parse_body
-from tcop_mock.inputs.requests import InputItem, SkippedInput, build_request
+from tcop_mock.inputs.requests import InputItem, SkippedInput, SourceRequest, captured_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,15 +78,16 @@ def read_http(raw: bytes, first_number: int = 1, received_at: datetime | None = 
         body = _read_body(raw, head)
         if not start[0].startswith(b"HTTP/"):
             method, url = start[0].decode("latin-1").split()[:2]
-            yield build_request(
-                f"request {number}",
-                body.raw,
-                method=method,
-                url=url,
-                headers=head.headers,
-                received_at=received_at,
-                problem=body.problem,
-                is_capture=True,
+            yield captured_request(
+                SourceRequest(
+                    location=f"request {number}",
+                    body=body.raw,
+                    method=method,
+                    url=url,
+                    headers=head.headers,
+                    received_at=received_at,
+                    problem=body.problem,
+                )
             )
             number += 1
         position = _skip_blanks(raw, body.end)
@@ -130,14 +131,15 @@ def read_request_file(raw: bytes) -> Iterator[InputItem]:
         if method == "GET" and not body:
             yield SkippedInput(location=f"request {number}", reason="a GET without a body, which no callback is")
         else:
-            yield build_request(
-                f"request {number}",
-                body,
-                method=method,
-                url=line[2].decode("latin-1"),
-                headers=head.headers,
-                problem=problem or ("" if body else "has no body in this file"),
-                is_capture=True,
+            yield captured_request(
+                SourceRequest(
+                    location=f"request {number}",
+                    body=body,
+                    method=method,
+                    url=line[2].decode("latin-1"),
+                    headers=head.headers,
+                    problem=problem or ("" if body else "has no body in this file"),
+                )
             )
         number += 1
 

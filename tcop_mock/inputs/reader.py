@@ -27,7 +27,14 @@ from tcop_mock.inputs.http_capture import (
     read_http,
     read_request_file,
 )
-from tcop_mock.inputs.requests import InputItem, InputRequest, SkippedInput, body_alone, build_request
+from tcop_mock.inputs.requests import (
+    InputItem,
+    InputRequest,
+    SkippedInput,
+    SourceRequest,
+    body_alone,
+    imported_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -368,4 +375,12 @@ def _command_item(number: int, command: CurlRequest) -> InputItem:
     location = f"command {number}"
     if command.body is None:
         return SkippedInput(location=location, reason="it sends no body")
-    return build_request(location, command.body, method=command.method, url=command.url or "/", headers=command.headers)
+    return imported_request(
+        SourceRequest(
+            location=location,
+            body=command.body,
+            method=command.method,
+            url=command.url or "/",
+            headers=command.headers,
+        )
+    )

@@ -8,7 +8,7 @@ import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.strict_json import MAX_BYTES, Issue, ParsedBody, parse_body
@@ -110,92 +110,124 @@ def body_alone(location: str, body: bytes, parsed: ParsedBody, problem: str = ""
     return InputRequest(location=location, body=body, parsed=parsed, problem=problem)
 
 
-def build_request(  # noqa: PLR0913 - each is a part of a request
-    location: str,
-    body: bytes,
-    *,
-    method: str,
-    url: str,
-    headers: Iterable[tuple[str, str]],
-    received_at: datetime | None = None,
-    problem: str = "",
-    is_capture: bool = False,
-    is_recording: bool = False,
-) -> InputRequest:
-    """Return a request without headers of its old connection and without secrets.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """A request as a user's file holds it."""
 
-    Args:
-        location: its place in the file, for messages.
-        body: the captured body; compressed if it has a ``Content-Encoding`` and nothing has decompressed it.
-        method: method of the request.
-        url: address or request target.
-        headers: all headers in the file.
-        received_at: time of its receipt.
-        problem: why it is incomplete.
-        is_capture: whether all headers of the request are there, so that a missing one was not sent.
-        is_recording: whether tcop-mock wrote it, so that a form may be sent again.
-    """
-    pairs = [(name, value) for name, value in headers if _HTTP_TOKEN.fullmatch(name)]
-    fields = {name.lower(): value for name, value in reversed(pairs)}
-    content, encoding_issue, is_decoded = _decode_content(body, fields.get("content-encoding", "").strip().lower())
-    parsed = parse_body(content)
-    issues = [Issue("", f"was sent by {method}; callbacks are sent by POST")] if method != "POST" else []
-    issues += [Issue("", problem)] if problem else []
-    deviations: list[Issue] = []
-    if encoding_issue:
-        (deviations if parsed.is_json else issues).append(Issue("", encoding_issue))
-    content_type = fields.get("content-type", "")
-    if is_capture and content_type.partition(";")[0].strip().lower() != "application/json":
-        deviations.append(Issue("", f"has the Content-Type {content_type or 'none'}; application/json was observed"))
-    kept, secret_names = [], []
-    for name, value in pairs:
-        key = name.lower()
-        if key in _CONNECTION_HEADERS or value == MASK or (is_decoded and key == "content-encoding"):
-            continue
-        if is_secret_header(name):
-            secret_names.append(name)
-        else:
-            kept.append((name, value))
-    if not (problem or is_recording or parsed.is_json):
-        if _is_form(content_type, content):
-            problem = "is a form, not JSON, and was left out"
-        elif _CREDENTIAL.search(content):
-            problem = "is not JSON and holds what looks like a credential, and was left out"
+    location: str
+    """Its place in the file, for messages."""
+    body: bytes
+    """Compressed if there is a ``Content-Encoding`` and nothing has decompressed it."""
+    method: str
+    url: str
+    """Address or request target."""
+    headers: Sequence[tuple[str, str]]
+    """All headers in the file."""
+    received_at: datetime | None = None
+    problem: str = ""
+    """Why it is incomplete."""
+
+    def header(self, name: str) -> str:
+        """Return the first value of a header, by its name in lower case; empty if there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+
+def recorded_request(source: SourceRequest) -> InputRequest:
+    """Return a request that tcop-mock recorded; a form may be sent again."""
+    return _build_request(source, _decode_body(source), source.problem)
+
+
+def imported_request(source: SourceRequest) -> InputRequest:
+    """Return a request of another tool; a form is not sent again, nor is text with a credential."""
+    decoded = _decode_body(source)
+    return _build_request(source, decoded, source.problem or _unsafe_content(source, decoded))
+
+
+def captured_request(source: SourceRequest) -> InputRequest:
+    """Return a request of another tool that saves all headers, so that a missing one was not sent."""
+    request = imported_request(source)
+    content_type = source.header("content-type")
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        return request
+    deviation = Issue("", f"has the Content-Type {content_type or 'none'}; application/json was observed")
+    return replace(request, parsed=request.parsed._replace(deviations=(deviation, *request.parsed.deviations)))
+
+
+class _DecodedBody(NamedTuple):
+    """A body without its content encoding."""
+
+    content: bytes
+    parsed: ParsedBody
+    issue: str = ""
+    """What is wrong with the encoding."""
+    was_decoded: bool = False
+    """Whether the file has the body without the encoding that its header names."""
+
+
+def _build_request(source: SourceRequest, decoded: _DecodedBody, problem: str) -> InputRequest:
+    """Return a request without headers of its old connection and without secrets."""
+    parsed = decoded.parsed
+    problems: list[Issue] = []
+    if source.method != "POST":
+        problems.append(Issue("", f"was sent by {source.method}; callbacks are sent by POST"))
+    if source.problem:
+        problems.append(Issue("", source.problem))
+    if decoded.issue and not parsed.is_json:
+        problems.append(Issue("", decoded.issue))
+    if source.body or not problem:
+        problems.extend(parsed.problems)
+    deviations = parsed.deviations
+    if decoded.issue and parsed.is_json:
+        deviations = (Issue("", decoded.issue), *deviations)
+    dropped = _CONNECTION_HEADERS | {"content-encoding"} if decoded.was_decoded else _CONNECTION_HEADERS
+    headers = [
+        (name, value)
+        for name, value in source.headers
+        if _HTTP_TOKEN.fullmatch(name) and name.lower() not in dropped and value != MASK
+    ]
     return InputRequest(
-        location=location,
-        body=body,
-        parsed=parsed._replace(
-            problems=(*issues, *(() if problem and not body else parsed.problems)),
-            deviations=(*deviations, *parsed.deviations),
-        ),
-        method=method,
-        url=url,
-        headers=tuple(kept),
-        secret_headers=tuple(secret_names),
-        received_at=received_at,
+        location=source.location,
+        body=source.body,
+        parsed=parsed._replace(problems=tuple(problems), deviations=deviations),
+        method=source.method,
+        url=source.url,
+        headers=tuple((name, value) for name, value in headers if not is_secret_header(name)),
+        secret_headers=tuple(name for name, _ in headers if is_secret_header(name)),
+        received_at=source.received_at,
         problem=problem,
     )
 
 
-def _is_form(content_type: str, body: bytes) -> bool:
-    return content_type.lower().startswith(_FORM_TYPES) or (not content_type and _FORM.match(body) is not None)
+def _unsafe_content(source: SourceRequest, decoded: _DecodedBody) -> str:
+    """Return why a body should not be sent to another receiver; empty if it may be."""
+    if decoded.parsed.is_json:
+        return ""
+    content_type = source.header("content-type")
+    is_form = content_type.lower().startswith(_FORM_TYPES) or (not content_type and _FORM.match(decoded.content))
+    if is_form:
+        return "is a form, not JSON, and was left out"
+    if _CREDENTIAL.search(decoded.content):
+        return "is not JSON and holds what looks like a credential, and was left out"
+    return ""
 
 
-def _decode_content(body: bytes, encoding: str) -> tuple[bytes, str, bool]:
-    """Return a body without its content encoding, the problem with it, and whether it was plain already."""
+def _decode_body(source: SourceRequest) -> _DecodedBody:
+    body = source.body
+    parsed = parse_body(body)
+    encoding = source.header("content-encoding").strip().lower()
     if encoding in _PLAIN_ENCODINGS:
-        return body, "", False
+        return _DecodedBody(body, parsed)
     note = f"has the Content-Encoding {encoding}, which callbacks do not have"
-    if parse_body(body).is_json:
-        return body, f"{note}; the body was decoded before it was saved", True
+    if parsed.is_json:
+        return _DecodedBody(body, parsed, f"{note}; the body was decoded before it was saved", was_decoded=True)
     window = _ZLIB_WINDOWS.get(encoding)
     if window and (body.startswith(_GZIP_MAGIC) or encoding == "deflate"):
         decompressor = zlib.decompressobj(window)
         with contextlib.suppress(zlib.error):
             content = decompressor.decompress(body, MAX_BYTES + 1)
             if decompressor.eof or len(content) > MAX_BYTES:
-                return content, note, False
-    return body, f"{note}; decode it first", False
+                return _DecodedBody(content, parse_body(content), note)
+    return _DecodedBody(body, parsed, f"{note}; decode it first")
 
 
 def apply_edits(body: bytes, edits: Sequence[tuple[str, Any]], removals: Sequence[str], where: str) -> bytes:
