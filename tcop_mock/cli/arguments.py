@@ -7,14 +7,13 @@ import re
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 from click.core import ParameterSource
 
 from tcop_mock.cli.settings import TARGET_VARIABLE, configured_target
-from tcop_mock.domain.target import ConnectionOptions, Secret, Target
+from tcop_mock.domain.target import Secret, Target
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -128,61 +127,6 @@ def read_text(name: str) -> str:
         return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UsageError(f"file {name!r} is not UTF-8 (byte {problem.start})") from None
-
-
-class ConnectionFlags(Protocol):
-    """The options of a command that connects."""
-
-    @property
-    def cacert(self) -> str | None: ...  # noqa: D102 - a protocol
-    @property
-    def cert(self) -> str | None: ...  # noqa: D102 - a protocol
-    @property
-    def key(self) -> str | None: ...  # noqa: D102 - a protocol
-    @property
-    def resolve(self) -> tuple[str, ...]: ...  # noqa: D102 - a protocol
-
-
-class ReachFlags(ConnectionFlags, Protocol):
-    """The options of a command that sends requests."""
-
-    @property
-    def headers(self) -> tuple[str, ...]: ...  # noqa: D102 - a protocol
-    @property
-    def insecure(self) -> bool: ...  # noqa: D102 - a protocol
-
-
-def read_connection(flags: ConnectionFlags, *, opens_files: bool = True) -> ConnectionOptions:
-    """Return the options of connections.
-
-    Args:
-        flags: the options of the command.
-        opens_files: whether the files are read now, and not later by someone else.
-
-    Raises:
-        UsageError: a file cannot be used, or an address is invalid; names it and the reason.
-    """
-    if flags.key and not flags.cert:
-        raise UsageError("--key: write --cert FILE, too; it is the key of that certificate")
-    addresses = tuple(map(_parse_address, flags.resolve))
-    options = ConnectionOptions(flags.cacert or "", flags.cert or "", flags.key or "", addresses)
-    if opens_files and (options.cacert or options.cert):
-        from tcop_mock.transport.connect import tls_context  # noqa: PLC0415 - it loads OpenSSL
-
-        tls_context(insecure=False, options=options)
-    return options
-
-
-def _parse_address(text: str) -> tuple[str, int, str]:
-    host, _, rest = text.partition(":")
-    port, _, address = rest.partition(":")
-    try:
-        ip_address(address.strip("[]"))
-    except ValueError:
-        address = ""
-    if not (host and address and port.isdecimal()):
-        raise UsageError(f"--resolve {text!r}: write HOST:PORT:ADDRESS, as in alarms.example.com:443:127.0.0.1")
-    return host.lower(), int(port), address.strip("[]")
 
 
 def parse_header(flag: str, text: str, *, may_authorize: bool = False) -> tuple[str, str]:

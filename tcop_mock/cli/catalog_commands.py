@@ -17,8 +17,7 @@ from tcop_mock.domain.shape import Lang
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions, GenerationOptions
-    from tcop_mock.cli.target_options import ReachOptions
+    from tcop_mock.cli.options import CommonOptions, GenerationOptions, ReachOptions
 
 SCRIPT = "Script"
 

@@ -16,7 +16,6 @@ from tcop_mock.callbacks.validator import TEMPLATE_PROFILE
 from tcop_mock.cli.arguments import (
     is_from_command_line,
     parse_header,
-    read_connection,
     read_text,
     resolve_target,
     target_text,
@@ -30,11 +29,11 @@ from tcop_mock.cli.check_reports import (
     workflow_commands_disabled,
     write_reports,
 )
+from tcop_mock.cli.connections import connection_flags, read_connection
 from tcop_mock.cli.observation import (
     StartedReceiver,
     app_calls,
     build_observation,
-    connection_flags,
     effects_hint,
     observation_notes,
     print_calls,
@@ -63,9 +62,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReportOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
     from tcop_mock.cli.run_page import RunPage
-    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict

@@ -20,14 +20,14 @@ import click
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.validator import CallbackValidator
-from tcop_mock.cli.arguments import parse_header, read_connection, target_text
+from tcop_mock.cli.arguments import parse_header, target_text
+from tcop_mock.cli.connections import connection_flags, read_connection
 from tcop_mock.cli.effect_options import ObserverOptions
 from tcop_mock.cli.emit import CallbackSource, parse_edit
 from tcop_mock.cli.listen import fault_plan, open_listener
 from tcop_mock.cli.load_plan import build_storm_plan, preflight, prepare_script
-from tcop_mock.cli.observation import build_observation, connection_flags, reproduction_flags
-from tcop_mock.cli.options import GenerationOptions, LoadOptions
-from tcop_mock.cli.target_options import NO_REACH, ReachOptions
+from tcop_mock.cli.observation import build_observation, reproduction_flags
+from tcop_mock.cli.options import DEFAULT_REACH, GenerationOptions, LoadOptions, ReachOptions
 from tcop_mock.cli.value_types import notify
 from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.load_summary import LoadResult
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     import socket
 
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.cli.arguments import ReachFlags
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
     from tcop_mock.console.app import ConsoleApp
@@ -168,7 +167,7 @@ async def _serve(
     return listener.exit_code()
 
 
-def target_setting(target: Target | None, reach: ReachFlags, allowed_hosts: tuple[str, ...] = ()) -> TargetSetting:
+def target_setting(target: Target | None, reach: ReachOptions, allowed_hosts: tuple[str, ...] = ()) -> TargetSetting:
     """Return the target of a page, and how to connect to it.
 
     Raises:
@@ -190,7 +189,7 @@ def build_app(
     listening: socket.socket,
     setting: TargetSetting,
     common: CommonOptions,
-    reach: ReachFlags,
+    reach: ReachOptions,
     observer: ObserverOptions | None = None,
 ) -> ConsoleApp:
     """Return the page for a socket, without a receiving end.
@@ -240,7 +239,7 @@ class ConsoleCommands:
     """The work of emit, replay and load for the page."""
 
     common: CommonOptions
-    reach: ReachFlags = NO_REACH
+    reach: ReachOptions = DEFAULT_REACH
     """Options of the connections."""
 
     @cached_property
@@ -345,7 +344,7 @@ def _member(enum: type[Form | Lang], value: str, name: str) -> str:
     return value
 
 
-def _storm_options(options: StormOptions, target: Target, reach: ReachFlags) -> LoadOptions:
+def _storm_options(options: StormOptions, target: Target, reach: ReachOptions) -> LoadOptions:
     return LoadOptions(
         rate=None,
         arrivals="constant",
@@ -357,13 +356,8 @@ def _storm_options(options: StormOptions, target: Target, reach: ReachFlags) -> 
         warm_up=0.0,
         max_inflight=MAX_STORM_IN_FLIGHT,
         mixes=(),
-        headers=reach.headers,
+        reach=reach,
         timeout=None,
-        insecure=reach.insecure,
-        cacert=reach.cacert,
-        cert=reach.cert,
-        key=reach.key,
-        resolve=reach.resolve,
         allow_host=(target.host,),
         max_rate=MAX_STORM_RATE,
         max_count=MAX_STORM_COUNT,

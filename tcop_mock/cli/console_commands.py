@@ -15,9 +15,8 @@ from tcop_mock.cli.value_types import WholeNumber
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions
-    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
-    from tcop_mock.cli.target_options import ReachOptions
 
 _PORT = WholeNumber(0, 65535)
 _PAGE = "Page"

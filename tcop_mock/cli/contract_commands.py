@@ -30,8 +30,7 @@ from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReportOptions
-    from tcop_mock.cli.target_options import ReachOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
     from tcop_mock.cli.value_types import RateLimit
 
 

@@ -8,16 +8,26 @@ import click
 
 from tcop_mock.cli import completers
 from tcop_mock.cli.command import command, option
-from tcop_mock.cli.options import EDIT, OUTPUT, RUN, TARGET, common_options, edit_options, generation_options
+from tcop_mock.cli.options import (
+    DEFAULT_REACH,
+    EDIT,
+    OUTPUT,
+    RUN,
+    TARGET,
+    ReachOptions,
+    common_options,
+    edit_options,
+    generation_options,
+)
 from tcop_mock.cli.receive_options import LISTEN, receive_options
-from tcop_mock.cli.target_options import NO_REACH, delivery_options, reach_options
+from tcop_mock.cli.target_options import delivery_options, reach_options
 from tcop_mock.cli.value_types import WholeNumber, positive_duration
 from tcop_mock.errors import UsageError
 
 if TYPE_CHECKING:
     from tcop_mock.cli.options import CommonOptions, GenerationOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
-    from tcop_mock.cli.target_options import DeliveryOptions, ReachOptions
+    from tcop_mock.cli.target_options import DeliveryOptions
 
 _set, _unset = edit_options(EDIT)
 
@@ -125,7 +135,7 @@ def listen_command(
     first). Ctrl-C stops it. Exit code: 0 it ended as asked, 1
     --max-time passed before --count requests arrived.
     """
-    if reach != NO_REACH and not (receiving.forward or has_page):
+    if reach != DEFAULT_REACH and not (receiving.forward or has_page):
         raise UsageError("options of connections: add --forward URL, whose receiver they are for")
     if has_page:
         from tcop_mock.cli.console import listen_with_page as listen

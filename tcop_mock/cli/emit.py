@@ -14,8 +14,9 @@ from tcop_mock.callbacks.json_tree import with_value, without_value
 from tcop_mock.callbacks.notification_template import ASSUMED, NotificationTemplate
 from tcop_mock.callbacks.rendering import BodyRenderer
 from tcop_mock.callbacks.sampling import AlarmOptions, supports
-from tcop_mock.cli.arguments import add_headers, read_connection, read_text, resolve_target
+from tcop_mock.cli.arguments import add_headers, read_text, resolve_target
 from tcop_mock.cli.choices import SCRIPT_FORMATS
+from tcop_mock.cli.connections import read_connection
 from tcop_mock.cli.settings import configured_target
 from tcop_mock.domain.callback import Form, State
 from tcop_mock.domain.shape import AlarmKind, Lang, without_unpublished
@@ -25,8 +26,7 @@ from tcop_mock.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tcop_mock.cli.options import CommonOptions, GenerationOptions
-    from tcop_mock.cli.target_options import ReachOptions
+    from tcop_mock.cli.options import CommonOptions, GenerationOptions, ReachOptions
     from tcop_mock.contract.mutators import Mutator
     from tcop_mock.domain.shape import Shape
 

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Protocol
 from tcop_mock.callbacks.validator import CallbackValidator
 from tcop_mock.cli.arguments import (
     parse_header,
-    read_connection,
     read_text,
     resolve_secret,
     target_text,
     warn_of_other_machine,
 )
+from tcop_mock.cli.connections import read_connection
 from tcop_mock.cli.listen_control import CONTROL_PATH, CONTROL_TOKEN_VARIABLE, ControlApi, ReceivedLog
 from tcop_mock.cli.listen_emit import emit_callbacks
 from tcop_mock.cli.stdout import silence_stdout
@@ -49,9 +49,8 @@ if TYPE_CHECKING:
 
     from tcop_mock.callbacks.validator import ValidationResult
     from tcop_mock.catalog.loader import Catalog
-    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
     from tcop_mock.cli.receive_options import ReceiveOptions
-    from tcop_mock.cli.target_options import ReachOptions
     from tcop_mock.domain.profile import DeliveryRules
     from tcop_mock.server.faults import Fault
     from tcop_mock.server.messages import Handler

@@ -38,8 +38,7 @@ from tcop_mock.reports.load_json import load_document
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tcop_mock.cli.arguments import ReachFlags
-    from tcop_mock.cli.options import CommonOptions, LoadOptions, ScenarioOptions
+    from tcop_mock.cli.options import CommonOptions, LoadOptions, ReachOptions, ScenarioOptions
     from tcop_mock.cli.run_page import RunPage
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
@@ -102,12 +101,12 @@ def run_load_command(  # noqa: PLR0913 - one parameter an option
         return _finish(result, files, common)
 
     try:
-        return _with_page(run_and_report, plan, load, common) if has_page else run_and_report(None)
+        return _with_page(run_and_report, plan, load.reach, common) if has_page else run_and_report(None)
     finally:
         ledger.close()
 
 
-def _with_page(run: Callable[[RunPage], int], plan: LoadPlan, reach: ReachFlags, common: CommonOptions) -> int:
+def _with_page(run: Callable[[RunPage], int], plan: LoadPlan, reach: ReachOptions, common: CommonOptions) -> int:
     """Run a load, and show it on a page; return the exit code."""
     from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most loads have no page
 

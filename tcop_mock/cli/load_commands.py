@@ -20,7 +20,7 @@ from tcop_mock.cli.options import (
     listed,
     with_options,
 )
-from tcop_mock.cli.target_options import connection_options, header_option, insecure_option, timeout_option
+from tcop_mock.cli.target_options import reach_options, timeout_option
 from tcop_mock.cli.value_types import Number, WholeNumber, duration, positive_duration
 from tcop_mock.domain.callback import Form
 from tcop_mock.reports.formats import format_names
@@ -41,9 +41,7 @@ _load_options = with_options(
             metavar="HOST",
             help="Allow a target on another machine, by its name; repeatable.",
         ),
-        header_option(TARGET),
-        insecure_option(TARGET),
-        *connection_options(TARGET),
+        reach_options(TARGET),
         timeout_option(TARGET, "Total deadline of one POST.  [default: from the profile]"),
         option(
             "--rate",

@@ -91,12 +91,12 @@ def build_locust_run(
         "--ramp": load.ramp,
         "--warm-up": load.warm_up,
         "--timeout": load.timeout,
-        "--header": load.headers,
-        "--insecure": load.insecure,
-        "--cacert": load.cacert,
-        "--cert": load.cert,
-        "--key": load.key,
-        "--resolve": load.resolve,
+        "--header": load.reach.headers,
+        "--insecure": load.reach.insecure,
+        "--cacert": load.reach.cacert,
+        "--cert": load.reach.cert,
+        "--key": load.reach.key,
+        "--resolve": load.reach.resolve,
     }
     for flag, value in given.items():
         if value:

@@ -12,7 +12,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.cli.arguments import add_headers, read_connection
+from tcop_mock.cli.arguments import add_headers
+from tcop_mock.cli.connections import read_connection
 from tcop_mock.cli.value_types import positive_duration
 from tcop_mock.contract.preflight import raise_if_no_http, raise_if_unusable
 from tcop_mock.domain.delivery import OutgoingRequest
@@ -69,7 +70,7 @@ def _base_plan(options: LoadOptions, target: Target, common: CommonOptions) -> L
         UsageError: the target is not allowed, or a header or a mix is invalid.
     """
     require_allowed(target, options.allow_host)
-    rules = add_headers(common.profile.delivery, options.headers)
+    rules = add_headers(common.profile.delivery, options.reach.headers)
     assumed = common.profile.assumed
     return LoadPlan(
         target=target,
@@ -80,8 +81,8 @@ def _base_plan(options: LoadOptions, target: Target, common: CommonOptions) -> L
         max_inflight=options.max_inflight or _MAX_INFLIGHT,
         warm_up_s=options.warm_up,
         workers=options.workers,
-        insecure=options.insecure,
-        connection=read_connection(options),
+        insecure=options.reach.insecure,
+        connection=read_connection(options.reach),
         mix=parse_mix(options.mixes),
         assumptions=_assumptions(options, assumed, frozenset(assumed) - {"headers"}),
     )

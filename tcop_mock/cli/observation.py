@@ -29,7 +29,7 @@ from tcop_mock.contract.observers import (
     LogObserver,
     UrlObserver,
 )
-from tcop_mock.contract.reproduce import INSECURE, Flag
+from tcop_mock.contract.reproduce import Flag
 from tcop_mock.contract.sql_observer import OpenRule, SqlObserver, split_tables
 from tcop_mock.domain.contract import Prerequisite
 from tcop_mock.domain.target import Target
@@ -42,9 +42,8 @@ from tcop_mock.server.downstream import DownstreamRecorder
 from tcop_mock.transport.app import load_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from tcop_mock.cli.arguments import ReachFlags
     from tcop_mock.cli.effect_options import RunOptions
     from tcop_mock.cli.options import CommonOptions
     from tcop_mock.contract.managed_receiver import ManagedReceiver
@@ -56,18 +55,6 @@ _PLACE = "{token}"
 _RESTART_S = 60.0
 _TAIL_LINES, _TAIL_CHARS = 15, 200
 _ANY_COMMAND = "CMD"
-
-
-def connection_flags(reach: ReachFlags) -> Iterator[Flag]:
-    """Yield the flags of a reproduction command that say how to connect."""
-    if reach.insecure:
-        yield INSECURE
-    for name in ("cacert", "cert", "key"):
-        if file := getattr(reach, name):
-            yield Flag(f"--{name}", file)
-    for name, values in (("--resolve", reach.resolve), ("--header", reach.headers)):
-        for value in values:
-            yield Flag(name, value)
 
 
 def reproduction_flags(options: ObserverOptions) -> list[Flag]:

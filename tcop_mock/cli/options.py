@@ -153,6 +153,21 @@ class ReportOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReachOptions:
+    """How a command connects to the receiver, and the headers that it sends."""
+
+    headers: tuple[str, ...] = ()
+    insecure: bool = False
+    cacert: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    resolve: tuple[str, ...] = ()
+
+
+DEFAULT_REACH = ReachOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoadOptions:
     """Rates and limits of a load."""
 
@@ -166,13 +181,8 @@ class LoadOptions:
     warm_up: float
     max_inflight: int | None
     mixes: tuple[str, ...]
-    headers: tuple[str, ...]
+    reach: ReachOptions
     timeout: float | None
-    insecure: bool
-    cacert: str | None
-    cert: str | None
-    key: str | None
-    resolve: tuple[str, ...]
     allow_host: tuple[str, ...]
     max_rate: str
     max_count: int

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
-    from tcop_mock.cli.arguments import ReachFlags
-    from tcop_mock.cli.options import CommonOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
     from tcop_mock.console.app import ConsoleApp
     from tcop_mock.domain.load_summary import LoadEvent, LoadResult
     from tcop_mock.domain.target import Target
@@ -105,7 +104,7 @@ def interrupt_main_thread() -> None:
 
 
 @contextlib.contextmanager
-def run_page(target: Target, common: CommonOptions, *, reach: ReachFlags, view: str) -> Iterator[RunPage]:
+def run_page(target: Target, common: CommonOptions, *, reach: ReachOptions, view: str) -> Iterator[RunPage]:
     """Serve a page inside ``with``, and print its address to standard error.
 
     Args:

@@ -17,12 +17,12 @@ from tcop_mock.cli.arguments import (
     STDIN,
     add_headers,
     is_from_command_line,
-    read_connection,
     read_input,
     resolve_secret,
     resolve_target,
     warn_of_other_machine,
 )
+from tcop_mock.cli.connections import read_connection
 from tcop_mock.cli.emit import CallbackSource
 from tcop_mock.cli.options import GenerationOptions
 from tcop_mock.cli.stdout import ignore_broken_pipe
@@ -143,7 +143,7 @@ class Deliverer:
         if options.time_scale is not None and math.isnan(options.time_scale):
             raise UsageError("--time-scale nan: write a number, as in 0.01")
         key, changes = _integration_key(options), _rule_changes(options)
-        rules = replace(add_headers(common.profile.delivery, options.headers), **changes)
+        rules = replace(add_headers(common.profile.delivery, options.reach.headers), **changes)
         assumed = {name: text for name, text in common.profile.assumed.items() if name not in changes}
         return cls(
             target=resolve_target(options.to, flag="--to URL"),
@@ -153,8 +153,8 @@ class Deliverer:
             assumed=assumed | _ASSUMED.get(options.service, {}),
             time_scale=options.time_scale,
             pace=options.pace or _PACE.get(options.service, NO_LIMIT),
-            insecure=options.insecure,
-            connection=read_connection(options),
+            insecure=options.reach.insecure,
+            connection=read_connection(options.reach),
             dry_run=options.dry_run,
             common=common,
         )

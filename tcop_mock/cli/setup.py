@@ -19,7 +19,8 @@ from click.shell_completion import get_completion_class
 from tcop_mock._version import __version__
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.cli import init_templates
-from tcop_mock.cli.arguments import add_headers, read_connection, resolve_target
+from tcop_mock.cli.arguments import add_headers, resolve_target
+from tcop_mock.cli.connections import read_connection
 from tcop_mock.cli.framework_detection import FRAMEWORKS, DetectedApp, detect_apps
 from tcop_mock.cli.settings import SettingsFile, find_file
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
@@ -34,8 +35,7 @@ from tcop_mock.transport.protocol_probe import identify_protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.options import CommonOptions
-    from tcop_mock.cli.target_options import ReachOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
 
 _PROGRAM, _VARIABLE = "tcop-mock", "_TCOP_MOCK_COMPLETE"
 

@@ -13,8 +13,7 @@ from tcop_mock.cli.options import OUTPUT, TARGET, common_options, listed
 from tcop_mock.cli.target_options import reach_options, timeout_option
 
 if TYPE_CHECKING:
-    from tcop_mock.cli.options import CommonOptions
-    from tcop_mock.cli.target_options import ReachOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
 
 
 @command(

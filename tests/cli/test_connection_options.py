@@ -15,11 +15,10 @@ from receiver_factories import in_thread, server_factory
 from scripted_server import Peer, ScriptedServer
 
 from tcop_mock.catalog.profiles import load_profile
-from tcop_mock.cli.arguments import read_connection
+from tcop_mock.cli.connections import connection_flags, read_connection
 from tcop_mock.cli.console import target_setting
 from tcop_mock.cli.listen import Forwarder
-from tcop_mock.cli.observation import connection_flags
-from tcop_mock.cli.target_options import ReachOptions
+from tcop_mock.cli.options import ReachOptions
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import ConnectionOptions, Target
 from tcop_mock.errors import UsageError
@@ -102,8 +101,7 @@ def test_send_passes_the_options_on(server: ScriptedServer, pem: dict[str, str],
 
 
 def _options(**values: object) -> ReachOptions:
-    defaults = {"headers": (), "insecure": False, "cacert": None, "cert": None, "key": None, "resolve": ()}
-    return ReachOptions(**defaults | values)  # type: ignore[arg-type]  # of any option
+    return ReachOptions(**values)  # type: ignore[arg-type]  # of any option
 
 
 @pytest.mark.parametrize("option, name, message", [
