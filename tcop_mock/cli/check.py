@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,8 +60,8 @@ from tcop_mock.transport.open import open_transport, runner_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tcop_mock.cli.effect_options import ObserverOptions, RunOptions
-    from tcop_mock.cli.options import CommonOptions, ReachOptions, ReportOptions
+    from tcop_mock.cli.check_options import CheckOptions
+    from tcop_mock.cli.options import CommonOptions, ReachOptions
     from tcop_mock.cli.run_page import RunPage
     from tcop_mock.cli.value_types import RateLimit
     from tcop_mock.domain.contract import Clause
@@ -75,27 +74,6 @@ _NO_TLS = "calls with TLS are not caught: install tcop-mock[run]; calls without 
 EXIT_CODES = {OverallResult.KEPT: 0, OverallResult.BROKEN: 1, OverallResult.INCONCLUSIVE: 3}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOptions:
-    """Options of a check: the receiver, the clauses and the reports."""
-
-    target: str | None
-    model: str | None
-    schema: str | None
-    auth_from_url: bool
-    reach: ReachOptions
-    wait_s: float
-    clause_files: tuple[str, ...]
-    template: str | None
-    fail_on: str
-    pace: RateLimit | None
-    jobs: int | None
-    max_time_s: float | None
-    running: RunOptions
-    has_page: bool = False
-    """Whether a page shows the run."""
-
-
 class _Outputs(NamedTuple):
     """Report files, baseline and failing level of a check, and the page that shows it."""
 
@@ -105,14 +83,9 @@ class _Outputs(NamedTuple):
     page: RunPage | None = None
 
 
-def check(
-    clauses: Sequence[Clause],
-    options: CheckOptions,
-    observer: ObserverOptions,
-    reporting: ReportOptions,
-    common: CommonOptions,
-) -> int:
+def check(clauses: Sequence[Clause], options: CheckOptions, common: CommonOptions) -> int:
     """Check a receiver or a parser; return the exit code."""
+    observer, reporting = options.observer, options.reporting
     outputs = _Outputs(report_files(reporting), read_baseline_options(reporting), Level(options.fail_on))
     receiver = _receiver_to_run(options)
     target = receiver.target if receiver else _resolve_target(options)
@@ -138,7 +111,7 @@ def check(
         min_interval_s=pace.gap_s if pace else None,
         observation=observation,
         catalog_folders=common.catalog_folders,
-        clause_files=options.clause_files,
+        clause_files=options.selection.clause_files,
         template=template,
         fail_on=outputs.level,
         flags=(
@@ -243,9 +216,7 @@ def _without_app(text: str) -> str:
     return text
 
 
-def list_requests(
-    plan_clauses: Sequence[Clause], options: CheckOptions, observer: ObserverOptions, common: CommonOptions
-) -> None:
+def list_requests(plan_clauses: Sequence[Clause], options: CheckOptions, common: CommonOptions) -> None:
     """Print how many requests each selected clause sends, and send none."""
     target = _resolve_target(options)
     plan = CheckPlan(
@@ -255,7 +226,7 @@ def list_requests(
         common.profile,
         common.seed,
         check_auth=options.auth_from_url,
-        observation=build_observation(observer),
+        observation=build_observation(options.observer),
         template=_load_template(options.template, common),
     )
     counts = planned_requests(plan)
