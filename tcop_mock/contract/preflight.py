@@ -31,9 +31,9 @@ _WARM_UP_THRESHOLD_S = 0.25
 """Seconds; a slower answer may have been the receiver's first, so the callback is sent once more."""
 MAX_SIDE_BY_SIDE = 32
 """Number of requests in flight to a receiver that serves them concurrently."""
-_PARALLEL_PROBES = (8, MAX_SIDE_BY_SIDE)
+_CONCURRENT_PROBES = (8, MAX_SIDE_BY_SIDE)
 """Number of callbacks sent at once to a slow receiver, to find out how many it serves concurrently."""
-_PARALLEL_SLOWDOWN = 1.8
+_CONCURRENT_SLOWDOWN = 1.8
 """Ratio of answer times from which requests were not served concurrently: a receiver that serves two at once takes
 twice as long for further ones."""
 _MAX_IN_FLIGHT = 4
@@ -110,7 +110,7 @@ class Preflight:
     def extra_time_s(self) -> float:
         """Seconds that a run may take longer because the receiver needs some time for each answer, as TCM103 allows."""
         is_slow = _WARM_UP_THRESHOLD_S < self.attempt.duration_s <= _MAX_SLOW_SHARE * self.deadline_s
-        is_slow &= self.parallel_capacity >= _PARALLEL_PROBES[0]
+        is_slow &= self.parallel_capacity >= _CONCURRENT_PROBES[0]
         return _EXTRA_ANSWERS * self.attempt.duration_s if is_slow else 0.0
 
     def is_too_slow(self, time_s: float) -> bool:
@@ -119,103 +119,103 @@ class Preflight:
         return is_slow and not self.slow and _MIN_ROUNDS * self.attempt.duration_s > time_s
 
 
-async def run_preflight(  # noqa: PLR0913 - ports are handed in one by one
-    plain_request: OutgoingRequest,
-    target: Target,
-    *,
-    transport: Transport,
-    deadline_s: float,
-    wait_s: float,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]],
-    max_in_flight: int | None = None,
-    identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol,
-) -> Preflight:
-    """Post a plain callback until it is answered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetProbe:
+    """Posts a plain callback to a target until it is answered."""
 
-    Args:
-        plain_request: the callback.
-        target: the target, for messages.
-        transport: sends a request.
-        deadline_s: deadline of one attempt.
-        wait_s: maximum time in seconds to wait for a target that does not answer yet, or answers 404 or 502 to 504.
-        clock: clock in seconds.
-        sleep: coroutine that pauses between the attempts.
-        max_in_flight: maximum number of requests in flight; ``None``: as many as the receiver serves.
-        identify: returns the reason why a target is not an HTTP receiver.
+    plain_request: OutgoingRequest
+    target: Target
+    """For messages."""
+    transport: Transport
+    deadline_s: float
+    """Deadline of one attempt."""
+    wait_s: float
+    """Maximum time to wait for a target that does not answer yet, or answers 404 or 502 to 504."""
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    max_in_flight: int | None = None
+    """Maximum number of requests in flight; ``None``: as many as the receiver serves."""
+    identify: Callable[[Target, Attempt], Awaitable[str]] = identify_protocol
+    """Returns the reason why a target is not an HTTP receiver."""
 
-    Raises:
-        TargetError: the target cannot be reached, is not an HTTP server, requires other credentials, or has nothing at
-            that path.
-    """
-    deadline = clock() + wait_s
-    attempt = await transport(plain_request, deadline_s=deadline_s)
-    while _is_starting(attempt) and clock() < deadline:  # a gateway answers 404 before its routes are there
-        await sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - clock())))
-        attempt = await transport(plain_request, deadline_s=deadline_s)
-    if attempt.duration_s > _WARM_UP_THRESHOLD_S and attempt.outcome not in _UNREACHABLE:
-        second_attempt = await transport(plain_request, deadline_s=deadline_s)
-        attempt = min(
-            attempt,
-            second_attempt,
-            key=lambda candidate: (candidate.outcome is Outcome.TIMED_OUT, candidate.duration_s),
-        )
-    if not target.app:
-        raise_if_no_http(await identify(target, attempt), target)
-    if attempt.status in AUTH_REJECTION_STATUSES:
-        await _raise_if_user_agent_wanted(plain_request, attempt, target, transport=transport, deadline_s=deadline_s)
-    raise_if_unusable(attempt, target, wait_s)
-    if attempt.outcome is Outcome.TIMED_OUT or attempt.duration_s <= _WARM_UP_THRESHOLD_S:
-        return Preflight(attempt, deadline_s, max_in_flight=max_in_flight)
-    capacity = 1
-    for probes in (min(count, max_in_flight or count) for count in _PARALLEL_PROBES):
-        if probes <= capacity:
-            break
-        served = await _served_at_once(plain_request, probes, attempt, transport=transport, deadline_s=deadline_s)
-        capacity = max(capacity, served)
-        if served < probes or attempt.duration_s > deadline_s / 2:
-            break
-    return Preflight(attempt, deadline_s, capacity, max_in_flight)
+    async def run(self) -> Preflight:
+        """Return how the target answers.
 
+        Raises:
+            TargetError: the target cannot be reached, is not an HTTP server, requires other credentials, or has
+                nothing at that path.
+        """
+        attempt = await self._first_answer()
+        if attempt.duration_s > _WARM_UP_THRESHOLD_S and attempt.outcome not in _UNREACHABLE:
+            second_attempt = await self._post()
+            attempt = min(
+                attempt,
+                second_attempt,
+                key=lambda candidate: (candidate.outcome is Outcome.TIMED_OUT, candidate.duration_s),
+            )
+        if not self.target.app:
+            raise_if_no_http(await self.identify(self.target, attempt), self.target)
+        if attempt.status in AUTH_REJECTION_STATUSES:
+            await self._raise_if_user_agent_wanted(attempt)
+        raise_if_unusable(attempt, self.target, self.wait_s)
+        is_timed = attempt.outcome is not Outcome.TIMED_OUT and attempt.duration_s > _WARM_UP_THRESHOLD_S
+        capacity = await self._concurrent_capacity(attempt) if is_timed else 1
+        return Preflight(attempt, self.deadline_s, capacity, self.max_in_flight)
 
-async def _raise_if_user_agent_wanted(
-    plain_request: OutgoingRequest, rejected: Attempt, target: Target, *, transport: Transport, deadline_s: float
-) -> None:
-    """Send a rejected callback once more, with a User-Agent; refuse a target that accepts it then.
+    async def _post(self) -> Attempt:
+        return await self.transport(self.plain_request, deadline_s=self.deadline_s)
 
-    Raises:
-        TargetError: the receiver rejects requests without a User-Agent.
-    """
-    if any(name.lower() == "user-agent" for name, _ in plain_request.headers):
-        return
-    headers = (*plain_request.headers, ("User-Agent", _USER_AGENT))
-    attempt = await transport(replace(plain_request, headers=headers), deadline_s=deadline_s)
-    if attempt.accepted:
-        raise TargetError(
-            f"{target} answers {rejected.status} to a plain callback, and accepts it with a User-Agent: no page of "
-            "TCOP says that callbacks have one, so accept them without; `--header 'User-Agent: NAME'` checks the rest"
-        )
+    async def _first_answer(self) -> Attempt:
+        """Return the first attempt that a started target answers, or the last one before the wait ends."""
+        deadline = self.clock() + self.wait_s
+        attempt = await self._post()
+        while _is_starting(attempt) and self.clock() < deadline:  # a gateway answers 404 before its routes are there
+            await self.sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - self.clock())))
+            attempt = await self._post()
+        return attempt
 
+    async def _raise_if_user_agent_wanted(self, rejected: Attempt) -> None:
+        """Send a rejected callback once more, with a User-Agent.
 
-async def _served_at_once(
-    plain_request: OutgoingRequest, probes: int, alone: Attempt, *, transport: Transport, deadline_s: float
-) -> int:
-    """Return how many of some callbacks a receiver serves side by side.
+        Raises:
+            TargetError: the receiver accepts it then.
+        """
+        if any(name.lower() == "user-agent" for name, _ in self.plain_request.headers):
+            return
+        headers = (*self.plain_request.headers, ("User-Agent", _USER_AGENT))
+        attempt = await self.transport(replace(self.plain_request, headers=headers), deadline_s=self.deadline_s)
+        if attempt.accepted:
+            raise TargetError(
+                f"{self.target} answers {rejected.status} to a plain callback, and accepts it with a User-Agent: no "
+                "page of TCOP says that callbacks have one, so accept them without; `--header 'User-Agent: NAME'` "
+                "checks the rest"
+            )
 
-    Args:
-        plain_request: the callback.
-        probes: how many are sent at once.
-        alone: the attempt with one.
-        transport: sends a request.
-        deadline_s: of one attempt.
-    """
-    attempts = await asyncio.gather(*(transport(plain_request, deadline_s=deadline_s) for _ in range(probes)))
-    slowdown = max(attempt.duration_s for attempt in attempts) / alone.duration_s
-    if any(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts):
-        if alone.duration_s <= deadline_s / 2:  # unserved requests would delay the next callbacks
-            await transport(plain_request, deadline_s=probes * deadline_s)
-        return 1
-    return probes if slowdown < _PARALLEL_SLOWDOWN else max(1, int(probes / slowdown))
+    async def _concurrent_capacity(self, alone: Attempt) -> int:
+        """Return how many callbacks a slow receiver serves concurrently.
+
+        Args:
+            alone: attempt with one callback.
+        """
+        capacity = 1
+        for probes in (min(count, self.max_in_flight or count) for count in _CONCURRENT_PROBES):
+            if probes <= capacity:
+                break
+            served = await self._served_at_once(probes, alone)
+            capacity = max(capacity, served)
+            if served < probes or alone.duration_s > self.deadline_s / 2:
+                break
+        return capacity
+
+    async def _served_at_once(self, probes: int, alone: Attempt) -> int:
+        """Return how many of some callbacks, sent at once, are served concurrently."""
+        attempts = await asyncio.gather(*(self._post() for _ in range(probes)))
+        slowdown = max(attempt.duration_s for attempt in attempts) / alone.duration_s
+        if any(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts):
+            if alone.duration_s <= self.deadline_s / 2:  # unserved requests would delay the next callbacks
+                await self.transport(self.plain_request, deadline_s=probes * self.deadline_s)
+            return 1
+        return probes if slowdown < _CONCURRENT_SLOWDOWN else max(1, int(probes / slowdown))
 
 
 def _is_starting(attempt: Attempt) -> bool:
@@ -229,7 +229,7 @@ def raise_if_no_http(cause: str, target: Target) -> None:
         TargetError: there is a cause.
     """
     if cause:
-        raise TargetError(f"{target} is no HTTP receiver: {cause}")
+        raise TargetError(f"{target} is not an HTTP receiver: {cause}")
 
 
 def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = None) -> None:

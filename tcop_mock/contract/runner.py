@@ -25,10 +25,10 @@ from tcop_mock.contract.preflight import (
     CredentialsRejectedError,
     PlainCallback,
     Preflight,
+    TargetProbe,
     Trial,
     is_refused,
     raise_if_unusable,
-    run_preflight,
     try_candidates,
 )
 from tcop_mock.contract.process_runner import ProcessRunner
@@ -417,9 +417,9 @@ class ContractRun:
 
         try:
             async with asyncio.timeout(deadline - self.clock()):
-                return await run_preflight(
-                    plain_request,
-                    plan.target,
+                probe = TargetProbe(
+                    plain_request=plain_request,
+                    target=plan.target,
                     transport=transport,
                     deadline_s=plan.profile.delivery.timeout_s,
                     wait_s=plan.wait_s,
@@ -427,6 +427,7 @@ class ContractRun:
                     sleep=self.sleep,
                     max_in_flight=plan.jobs,
                 )
+                return await probe.run()
         except TimeoutError:
             if attempts and attempts[-1].outcome is Outcome.TIMED_OUT:
                 return Preflight(attempts[-1], plan.profile.delivery.timeout_s)

@@ -21,7 +21,7 @@ from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import ObservationConfig
 from tcop_mock.contract.observers import CallableObserver
 from tcop_mock.contract.plan import CheckPlan
-from tcop_mock.contract.preflight import Preflight, raise_if_no_http, raise_if_unusable, run_preflight
+from tcop_mock.contract.preflight import Preflight, TargetProbe, raise_if_no_http, raise_if_unusable
 from tcop_mock.contract.request_runner import RequestRunner
 from tcop_mock.contract.runner import ContractRun
 from tcop_mock.domain.contract import CaseGroup, ClauseTest, RequestCase
@@ -130,7 +130,7 @@ def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) 
 
 def test_a_target_without_http_cannot_be_judged() -> None:
     """The cause and the advice are one line."""
-    with pytest.raises(TargetError, match=r"^http://h/ is no HTTP receiver: it speaks TLS: write https://$"):
+    with pytest.raises(TargetError, match=r"^http://h/ is not an HTTP receiver: it speaks TLS: write https://$"):
         raise_if_no_http("it speaks TLS: write https://", Target.parse("http://h/"))
     raise_if_no_http("", Target.parse("http://h/"))
 
@@ -203,15 +203,15 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
     plain = OutgoingRequest(b"{}")
     ports = FakePost(lambda _push, _number: OK)
     footing = asyncio.run(
-        run_preflight(
-            OutgoingRequest(b"{}"),
-            TARGET,
+        TargetProbe(
+            plain_request=OutgoingRequest(b"{}"),
+            target=TARGET,
             transport=post,
             deadline_s=5.0,
             wait_s=0.0,
             clock=ports.clock,
             sleep=ports.sleep,
-        )
+        ).run()
     )
     sent = {32: 2 + 8 + 32, 4: 2 + 8, 1: 2 + 8 + 1}
     assert (asked, footing.in_flight) == (sent[in_flight], in_flight)
@@ -497,16 +497,16 @@ def test_a_receiver_that_is_late_in_parallel_is_asked_once_more_before_the_run()
         return ""
 
     def preflight(clock: Callable[[], float]) -> Coroutine[Any, Any, Preflight]:
-        return run_preflight(
-            OutgoingRequest(b"{}"),
-            Target.parse("http://receiver/"),
+        return TargetProbe(
+            plain_request=OutgoingRequest(b"{}"),
+            target=Target.parse("http://receiver/"),
             transport=post,
             deadline_s=5.0,
             wait_s=0.0,
             clock=clock,
             sleep=asyncio.sleep,
             identify=identify,
-        )
+        ).run()
 
     assert run_in_virtual_time(preflight).parallel_capacity == 1
     assert sent == [5.0] * 10 + [40.0]
@@ -603,16 +603,16 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_time(took_s: float, 
 def _preflight(post: Transport, jobs: int | None = None) -> Preflight:
     ports = FakePost(lambda _push, _number: OK)
     return asyncio.run(
-        run_preflight(
-            OutgoingRequest(b"{}"),
-            TARGET,
+        TargetProbe(
+            plain_request=OutgoingRequest(b"{}"),
+            target=TARGET,
             transport=post,
             deadline_s=5.0,
             wait_s=0.0,
             clock=ports.clock,
             sleep=ports.sleep,
             max_in_flight=jobs,
-        )
+        ).run()
     )
 
 
