@@ -1,4 +1,4 @@
-"""The outcome of the cases of a clause, in parallel and sequentially."""
+"""The outcome of the cases of a clause, concurrently and sequentially."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class ClauseOutcome:
         )
 
     def vanished_failures(self, sequential: ClauseOutcome) -> tuple[Failure, ...]:
-        """Return the failures in parallel whose cases passed sequentially."""
+        """Return the concurrent failures whose cases passed sequentially."""
         failed_in_rerun = {failure.title for failure in sequential.failures}
         passed = sequential.asserted - failed_in_rerun
         return tuple(failure for failure in self.failures if failure.title in passed)
@@ -323,7 +323,7 @@ def select_cases(test: ClauseTest, titles: Collection[str]) -> ClauseTest:
     groups = []
     for group in test.groups:
         cases = tuple(case for case in group.cases if case.title in titles)
-        keep_whole = group.any_accepted or test.send_order is not SendOrder.PARALLEL
+        keep_whole = group.any_accepted or test.send_order is not SendOrder.CONCURRENT
         if cases:
             groups.append(group if keep_whole else replace(group, cases=cases))
     scenarios = tuple(scenario for scenario in test.effect_scenarios if scenario.title in titles)

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from tcop_mock.server.downstream import DownstreamRecorder, InjectedFault
 
 
-_MAX_PARALLEL_SCENARIOS = 64
+_MAX_CONCURRENT_SCENARIOS = 64
 
-"""Scenarios in parallel; most of the time they wait for effects."""
+"""Scenarios that run concurrently; most of the time they wait for effects."""
 
 _HANG_UP_AFTER_S = 0.05
 
@@ -126,7 +126,7 @@ class EffectRunner:
     async def run(self, clause: Clause, test: ClauseTest) -> ClauseOutcome:
         """Run all scenarios of a clause and check the assertions."""
         poller = self._poller_for(clause)
-        semaphore = asyncio.Semaphore(_MAX_PARALLEL_SCENARIOS)
+        semaphore = asyncio.Semaphore(_MAX_CONCURRENT_SCENARIOS)
         ended = self._results[clause.code] = []
 
         async def run_one(scenario: EffectScenario) -> None:

@@ -64,35 +64,35 @@ class Repeater:
         self,
         clause: Clause,
         tests: tuple[ClauseTest, ClauseTest],
-        parallel_outcome: ClauseOutcome,
+        concurrent_outcome: ClauseOutcome,
         runner: RequestRunner,
         run_alone: Callable[[ClauseTest], Awaitable[ClauseOutcome]],
     ) -> ClauseOutcome:
         """Run the failed cases of a clause alone.
 
-        A failure in parallel proves nothing about the clause: the receiver may serve one request at a time, have a
+        A concurrent failure proves nothing about the clause: the receiver may serve one request at a time, have a
         race, limit the rate, or have crashed by another clause's body. One success alone proves nothing either: the
         fault may occur at random, so the case is repeated many times.
 
         Args:
             clause: the clause.
             tests: its tests in the first run and in the rerun.
-            parallel_outcome: outcome of its cases with other requests in flight.
+            concurrent_outcome: outcome of its cases with other requests in flight.
             runner: repeats one case.
             run_alone: runs cases with no other request in flight.
         """
         test, whole_rerun = tests
-        alike = parallel_outcome.alike_slow_failures(_SLOW_SHARE * self.deadline_s)
-        rerun_test = select_cases(whole_rerun, parallel_outcome.rerun - alike.keys())
+        alike = concurrent_outcome.alike_slow_failures(_SLOW_SHARE * self.deadline_s)
+        rerun_test = select_cases(whole_rerun, concurrent_outcome.rerun - alike.keys())
         rerun_outcome = await run_alone(rerun_test)
         if not set(alike.values()) <= {failure.text for failure in rerun_outcome.failures}:
-            rerun_test = select_cases(whole_rerun, parallel_outcome.rerun)
+            rerun_test = select_cases(whole_rerun, concurrent_outcome.rerun)
             rerun_outcome = await run_alone(rerun_test)
         elif alike:
             rerun_outcome = replace(rerun_outcome, not_sent=rerun_outcome.not_sent | alike.keys())
-        outcome = parallel_outcome.merge_rerun(rerun_outcome, keeps_late=clause.phase is Phase.MAIN)
+        outcome = concurrent_outcome.merge_rerun(rerun_outcome, keeps_late=clause.phase is Phase.MAIN)
         texts: set[str] = set()
-        for failure in parallel_outcome.vanished_failures(rerun_outcome):
+        for failure in concurrent_outcome.vanished_failures(rerun_outcome):
             repetitions, repeated = 1, None
             if failure.text not in texts and len(texts) < _MAX_REPEATED_CASES_OF_CLAUSE and self.cases_left:
                 texts.add(failure.text)
@@ -166,7 +166,7 @@ class PhaseRun:
     clock: Callable[[], float]
     durations_s: dict[str, float]
     has_broken_down: Callable[[], Awaitable[bool]]
-    parallel_outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, init=False)
+    concurrent_outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, init=False)
     """The outcomes, by code, of clauses whose failed cases have to be sent again alone."""
     _events: asyncio.Queue[RunEvent] = field(default_factory=asyncio.Queue, init=False)
     _requests: int = field(init=False)
@@ -192,14 +192,14 @@ class PhaseRun:
         for clause in in_turn:
             await self._run_one(clause)
         await asyncio.gather(*(self._run_one(clause) for clause in self.clauses if clause not in in_turn))
-        if not (self.parallel_outcomes and self.sequential_runner):
+        if not (self.concurrent_outcomes and self.sequential_runner):
             return
         has_broken_down = await self.has_broken_down()
         for clause in self.clauses:
-            if clause.code not in self.parallel_outcomes:
+            if clause.code not in self.concurrent_outcomes:
                 continue
             if has_broken_down:
-                self._record(clause, self.parallel_outcomes[clause.code])
+                self._record(clause, self.concurrent_outcomes[clause.code])
             else:
                 self._record(clause, await self._rerun(clause, self.sequential_runner))
 
@@ -207,7 +207,7 @@ class PhaseRun:
         self._events.put_nowait(ClauseStarted(clause))
         outcome = await self._run_test(clause, self.test_of(clause), self.runner)
         if outcome.rerun and self.sequential_runner:
-            self.parallel_outcomes[clause.code] = outcome
+            self.concurrent_outcomes[clause.code] = outcome
         else:
             self._record(clause, outcome)
 
@@ -218,7 +218,7 @@ class PhaseRun:
             return await self._run_test(clause, test, runner)
 
         tests = self.test_of(clause), self.test_of(clause, rerun=1)
-        return await self.repeater.rerun(clause, tests, self.parallel_outcomes[clause.code], runner, run_alone)
+        return await self.repeater.rerun(clause, tests, self.concurrent_outcomes[clause.code], runner, run_alone)
 
     async def _run_test(self, clause: Clause, test: ClauseTest, runner: ClauseRunner) -> ClauseOutcome:
         """Run one clause within a separate time limit, which allows for a timeout of each request in the phase."""

@@ -96,12 +96,12 @@ class CheckPlan:
             return MissingPrerequisite(Prerequisite.SOCKET)
         at_once = most_at_once(test)
         if self.jobs and at_once > self.jobs:
-            return MissingPrerequisite(Prerequisite.REQUESTS_AT_ONCE, (str(at_once), str(self.jobs)))
+            return MissingPrerequisite(Prerequisite.ENOUGH_JOBS, (str(at_once), str(self.jobs)))
         if not is_concurrent(test):
             return None
         if self.min_interval_s:
-            return MissingPrerequisite(Prerequisite.PARALLEL_REQUESTS)
-        return MissingPrerequisite(Prerequisite.PARALLEL_CALLS) if is_sequential else None
+            return MissingPrerequisite(Prerequisite.CONCURRENT_REQUESTS)
+        return MissingPrerequisite(Prerequisite.CONCURRENT_CALLS) if is_sequential else None
 
     def case_factory(self, code: str, plain: PlainCallback, rerun: int = 0) -> CaseFactory:
         """Return what makes the requests of a clause.

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _POLL_INTERVAL_S = 0.1
 _WARM_UP_THRESHOLD_S = 0.25
 """Seconds; a slower answer may have been the receiver's first, so the callback is sent once more."""
-MAX_SIDE_BY_SIDE = 32
+MAX_CONCURRENT = 32
 """Number of requests in flight to a receiver that serves them concurrently."""
-_CONCURRENT_PROBES = (8, MAX_SIDE_BY_SIDE)
+_CONCURRENT_PROBES = (8, MAX_CONCURRENT)
 """Number of callbacks sent at once to a slow receiver, to find out how many it serves concurrently."""
 _CONCURRENT_SLOWDOWN = 1.8
 """Ratio of answer times from which requests were not served concurrently: a receiver that serves two at once takes
@@ -77,7 +77,7 @@ class Preflight:
 
     attempt: Attempt
     deadline_s: float
-    parallel_capacity: int = 1
+    concurrent_capacity: int = 1
     """Number of concurrent requests that a slow receiver answered as fast as a single one."""
     max_in_flight: int | None = None
     """Maximum number of requests in flight, as set by the user."""
@@ -99,18 +99,18 @@ class Preflight:
         if self.slow or self.attempt.duration_s <= 0:
             return limit
         sequential_capacity = min(limit, int(_BUSY_SHARE * self.deadline_s / self.attempt.duration_s))
-        return max(sequential_capacity, self.parallel_capacity)
+        return max(sequential_capacity, self.concurrent_capacity)
 
     @property
     def expected_s(self) -> float:
         """Expected seconds until an answer with that many requests in flight; 0 if a plain callback is late already."""
-        return 0.0 if self.slow else self.attempt.duration_s * self.in_flight / self.parallel_capacity
+        return 0.0 if self.slow else self.attempt.duration_s * self.in_flight / self.concurrent_capacity
 
     @property
     def extra_time_s(self) -> float:
         """Seconds that a run may take longer because the receiver needs some time for each answer, as TCM103 allows."""
         is_slow = _WARM_UP_THRESHOLD_S < self.attempt.duration_s <= _MAX_SLOW_SHARE * self.deadline_s
-        is_slow &= self.parallel_capacity >= _CONCURRENT_PROBES[0]
+        is_slow &= self.concurrent_capacity >= _CONCURRENT_PROBES[0]
         return _EXTRA_ANSWERS * self.attempt.duration_s if is_slow else 0.0
 
     def is_too_slow(self, time_s: float) -> bool:

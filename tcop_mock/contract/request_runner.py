@@ -154,7 +154,7 @@ class RequestRunner:
                     progress.late_alone |= {case.title for case in group.cases}
                 progress.exclusions |= {case.title: reason._replace(title=case.title) for case in group.cases}
 
-        if test.send_order is SendOrder.PARALLEL and self.in_flight > 1:
+        if test.send_order is SendOrder.CONCURRENT and self.in_flight > 1:
             await asyncio.gather(*map(run_group, test.groups))
         else:
             for group in test.groups:

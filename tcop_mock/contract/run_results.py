@@ -83,13 +83,13 @@ class RunResults:
         return [ClauseFinished(result)]
 
     def record_unfinished(
-        self, clauses: list[Clause], parallel_outcomes: Mapping[str, ClauseOutcome], runner: ClauseRunner
+        self, clauses: list[Clause], concurrent_outcomes: Mapping[str, ClauseOutcome], runner: ClauseRunner
     ) -> Iterator[ClauseFinished]:
         """Record the results of the clauses that the time limit of the run cut short: what is known is reported."""
         for clause in clauses:
             if clause.code in self.by_code:
                 continue
-            outcome = parallel_outcomes.get(clause.code) or runner.outcome_so_far(clause, self.tests.of(clause))
+            outcome = concurrent_outcomes.get(clause.code) or runner.outcome_so_far(clause, self.tests.of(clause))
             result = self.of(clause, outcome.cut_short(is_concurrent=isinstance(runner, RequestRunner)))
             if result.status is not ClauseStatus.FAIL:
                 result = replace(result, status=ClauseStatus.ERROR, reason="", findings=(), missing=OUT_OF_TIME)

@@ -21,7 +21,7 @@ from tcop_mock.contract.observation import EffectObservation
 from tcop_mock.contract.phase_run import PhaseRun, Repeater
 from tcop_mock.contract.plan import EFFECT_PHASES, CheckPlan, is_about_answer_time, is_about_timing
 from tcop_mock.contract.preflight import (
-    MAX_SIDE_BY_SIDE,
+    MAX_CONCURRENT,
     CredentialsRejectedError,
     PlainCallback,
     Preflight,
@@ -206,8 +206,8 @@ class ContractRun:
 
     async def _run_phases(self, factory: CaseFactory, preflight: Preflight, deadline: float) -> AsyncIterator[RunEvent]:
         """Run the clauses of all phases. What is not finished in time is an error, or fails by what is known."""
-        parallel_runner = self._parallel_runner(factory, preflight)
-        sequential_runner = parallel_runner.sequential() if preflight.attempt.accepted else None
+        concurrent_runner = self._concurrent_runner(factory, preflight)
+        sequential_runner = concurrent_runner.sequential() if preflight.attempt.accepted else None
         observation: EffectObservation | None = None
         for phase in Phase:
             unrunnable: list[ClauseResult] = []
@@ -222,7 +222,7 @@ class ContractRun:
                     unrunnable = await self._unrunnable(phase, observation, factory, preflight)
                     checked_codes = {result.clause.code for result in unrunnable}
                     is_alive = await self._liveness.check_before(phase, checked_codes, factory, preflight)
-                    parallel_runner.context = parallel_runner.context._replace(alive_before=is_alive)
+                    concurrent_runner.context = concurrent_runner.context._replace(alive_before=is_alive)
             except TimeoutError:
                 unrunnable = [
                     ClauseResult(clause, ClauseStatus.ERROR, missing=OUT_OF_TIME)
@@ -233,14 +233,14 @@ class ContractRun:
                     yield event
             async for run_event in self._run_phase(
                 self._results.pending(phase),
-                self._runner(phase, parallel_runner, observation),
+                self._runner(phase, concurrent_runner, observation),
                 None if phase in _NEVER_RERUN_PHASES else sequential_runner,
                 phase_deadline,
             ):
                 yield run_event
 
-    def _parallel_runner(self, factory: CaseFactory, preflight: Preflight) -> RequestRunner:
-        """Return what sends the requests of clauses side by side."""
+    def _concurrent_runner(self, factory: CaseFactory, preflight: Preflight) -> RequestRunner:
+        """Return the runner that sends requests of clauses concurrently."""
         runner = RequestRunner(
             self._bounded,
             self.sleep,
@@ -274,7 +274,7 @@ class ContractRun:
 
         is_bounded = bool(self.plan.jobs or self.plan.min_interval_s) or preflight.slow
         return RequestSlots(
-            preflight.in_flight, MAX_SIDE_BY_SIDE, self._bounded.late_s, None if is_bounded else is_answered
+            preflight.in_flight, MAX_CONCURRENT, self._bounded.late_s, None if is_bounded else is_answered
         )
 
     def _runner(
@@ -459,7 +459,7 @@ class ContractRun:
         )
         async for event in phase_run.events(deadline - self.clock()):
             yield event
-        for event in self._results.record_unfinished(clauses, phase_run.parallel_outcomes, runner):
+        for event in self._results.record_unfinished(clauses, phase_run.concurrent_outcomes, runner):
             yield event
 
     def _skip_result(self, clause: Clause, preflight: Preflight, *, is_too_slow: bool) -> ClauseResult | None:

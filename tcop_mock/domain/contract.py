@@ -65,11 +65,12 @@ class Prerequisite(StrEnum):
     TCOP_BODIES = "tcop-bodies"
     """The run sends TCOP's own bodies, not those of a template."""
     SOCKET = "socket"
-    """The run writes to the socket itself: the target is no HTTP client, which does that in its own way."""
-    PARALLEL_REQUESTS = "parallel-requests"
-    REQUESTS_AT_ONCE = "requests-at-once"
-    """The run may have several requests in flight."""
-    PARALLEL_CALLS = "parallel-calls"
+    """The run writes to the socket itself: the target is not an HTTP client, which does that in its own way."""
+    CONCURRENT_REQUESTS = "concurrent-requests"
+    """The run may have several requests in flight: no rate limit forces it to send one after the other."""
+    ENOUGH_JOBS = "enough-jobs"
+    """The run may have as many requests in flight as the clause sends at once."""
+    CONCURRENT_CALLS = "concurrent-calls"
     """The target can be called in several threads: it is not an app that one thread calls."""
     VISIBLE_EFFECT = "visible-effect"
     """The observer shows an effect of a plain alarm."""
@@ -107,7 +108,7 @@ EFFECT_PREREQUISITES = DOWNSTREAM_PREREQUISITES | {
 
 
 class Phase(StrEnum):
-    """When a clause runs. Phases follow each other in this order; the clauses of one phase run in parallel."""
+    """When a clause runs. Phases follow each other in this order; the clauses of one phase run concurrently."""
 
     MAIN = "main"
     EFFECTS = "effects"
@@ -243,7 +244,7 @@ class CaseGroup:
 class SendOrder(StrEnum):
     """How the cases of a group are ordered in time."""
 
-    PARALLEL = "parallel"
+    CONCURRENT = "concurrent"
     """Concurrently, up to the run's limit."""
     SEQUENTIAL = "sequential"
     BURST = "burst"
@@ -255,7 +256,7 @@ class ClauseTest:
     """Everything that one clause sends."""
 
     groups: tuple[CaseGroup, ...]
-    send_order: SendOrder = SendOrder.PARALLEL
+    send_order: SendOrder = SendOrder.CONCURRENT
     burst_duration_s: float = 0.0
     """Time in seconds over which a burst is spread evenly."""
     deadline_factor: float = 1.0

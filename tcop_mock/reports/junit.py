@@ -148,7 +148,7 @@ def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
 
 
 def _totals(cases: list[JUnitCase]) -> dict[str, str]:
-    """Return the counts. As readers expect, the time is the sum of the cases, although clauses run in parallel."""
+    """Return the counts. As readers expect, the time is the sum of the cases, although clauses run concurrently."""
     failures, errors, _ = (str(sum(case.tag == tag for case in cases)) for tag in _TAGS)
     time = f"{sum(case.time_s for case in cases):.3f}"
     return {"tests": str(len(cases)), "failures": failures, "errors": errors, "time": time}

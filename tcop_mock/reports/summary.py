@@ -52,9 +52,9 @@ _TEXTS = {
     Prerequisite.SOCKET: (
         "needs a socket: the target is an HTTP client, which writes its requests itself; serve the app and give its URL"
     ),
-    Prerequisite.PARALLEL_REQUESTS: "needs many requests at once, and --pace sends one after the other",
-    Prerequisite.REQUESTS_AT_ONCE: "sends {} requests at once, and --jobs allows {}",
-    Prerequisite.PARALLEL_CALLS: (
+    Prerequisite.CONCURRENT_REQUESTS: "needs many requests at once, and --pace sends one after the other",
+    Prerequisite.ENOUGH_JOBS: "sends {} requests at once, and --jobs allows {}",
+    Prerequisite.CONCURRENT_CALLS: (
         "needs many requests at once, and one thread calls an app in this process; serve it and give its URL"
     ),
     Prerequisite.VISIBLE_EFFECT: (

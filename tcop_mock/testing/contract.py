@@ -58,7 +58,7 @@ _PYTEST_TEXTS = {
     Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
     Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
-    Prerequisite.PARALLEL_CALLS: (
+    Prerequisite.CONCURRENT_CALLS: (
         "needs many requests at once, and the test's thread calls the app; serve it and return its URL from tcop_target"
     ),
     Prerequisite.VISIBLE_EFFECT: (

@@ -82,7 +82,7 @@ def test_quick_answers_are_judged_while_late_ones_are_given_up() -> None:
 
 
 def test_answers_that_are_late_together_count_once() -> None:
-    """Time that is waited side by side is spent once."""
+    """Concurrent waits count once."""
 
     async def late(request: OutgoingRequest, **_options: Any) -> Attempt:
         assert request is PLAIN

@@ -484,7 +484,7 @@ def test_an_interrupted_run_keeps_its_results() -> None:
     assert run_check(plan, post, run_coroutine=interrupt).interrupted
 
 
-def test_a_receiver_that_is_late_in_parallel_is_asked_once_more_before_the_run() -> None:
+def test_a_receiver_that_is_late_when_concurrent_is_asked_once_more_before_the_run() -> None:
     """What it has not answered yet would make the next callbacks late; requests go out one by one then."""
     sent: list[float] = []
 
@@ -508,7 +508,7 @@ def test_a_receiver_that_is_late_in_parallel_is_asked_once_more_before_the_run()
             identify=identify,
         ).run()
 
-    assert run_in_virtual_time(preflight).parallel_capacity == 1
+    assert run_in_virtual_time(preflight).concurrent_capacity == 1
     assert sent == [5.0] * 10 + [40.0]
 
 
@@ -587,7 +587,7 @@ def test_a_receiver_that_falls_behind_with_slow_answers_is_not_waited_for() -> N
         return Attempt(Outcome.ACKED if took_s < 5 else Outcome.TIMED_OUT, 0.0, 0.0, took_s, status=200)
 
     found = _preflight(post)
-    assert (len(sent), found.parallel_capacity) == (2 + 8, 1)
+    assert (len(sent), found.concurrent_capacity) == (2 + 8, 1)
     assert [found.is_too_slow(time_s) for time_s in (30.0, 300.0)] == [True, False]
 
 
