@@ -106,12 +106,12 @@ def _examples(webhook: Webhook) -> dict[str, Any]:
     """Return the named examples of a webhook: each of its shapes, in each state that the shape has."""
     examples = {}
     for shape in map(Catalog.load().get, webhook.shapes):
-        for state, told in _STATES.items():
+        for state, title in _STATES.items():
             if supports(shape, {state}, webhook.form):
                 generator = Generator(1, form=webhook.form)
                 value = generator.callback(generator.alarm(shape, required_state=state), state).to_dict()
                 name = component_name(f"{shape.id} {state}")
-                examples[name] = {"summary": f"{shape.title.en}. {told}.", "value": value}
+                examples[name] = {"summary": f"{shape.title.en}. {title}.", "value": value}
     return examples
 
 

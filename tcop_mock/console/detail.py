@@ -94,7 +94,7 @@ def detail_document(
         "method": one_line(exchange.record["method"], _MAX_NOTE_CHARS),
         "path": one_line(exchange.record["path"], _MAX_NOTE_CHARS),
         "auth": exchange.record["auth"],
-        "said": one_line(exchange.record["said"], _MAX_NOTE_CHARS),
+        "note": one_line(exchange.record["note"], _MAX_NOTE_CHARS),
         "request_headers": header_rows(exchange.record["headers"]),
         "kind": result.kind if result else None,
         "profile": result.profile if result else None,

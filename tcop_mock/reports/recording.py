@@ -142,7 +142,7 @@ def _outcome_json(  # noqa: PLR0913, PLR0917 - each is one key
             "as": service,
             "status": status,
             "fault": fault,
-            "said": note,
+            "note": note,
             "kind": result.kind if result else None,
             "shape": result.shape if result else None,
             "valid": result.is_valid if result else None,

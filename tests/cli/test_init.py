@@ -97,7 +97,7 @@ def tree(project: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "files, is_told",
+    "files, is_noted",
     [
         (PROJECTS["flask"][0], True),
         (PROJECTS["fastapi"][0], False),
@@ -106,7 +106,7 @@ def tree(project: Path) -> dict[str, str]:
     ids=["src", "flat", "a server in src"],
 )
 def test_a_module_below_src_needs_an_installed_package(
-    tcop: RunCommand, project: Path, files: dict[str, str], is_told: object
+    tcop: RunCommand, project: Path, files: dict[str, str], is_noted: object
 ) -> None:
     """Where Python does not find it, the settings and the fixture say what to do."""
     fill(project, files)
@@ -115,9 +115,9 @@ def test_a_module_below_src_needs_an_installed_package(
     note = (
         "# Its module is below src/: install the package first (python -m pip install -e .), or set PYTHONPATH=src.\n"
     )
-    assert (note in written["tcop-mock.toml"]) is is_told
+    assert (note in written["tcop-mock.toml"]) is is_noted
     texts = [text for name, text in written.items() if "def tcop_target" in text]
-    assert all((f"    {note}    return " in text) is is_told for text in texts)
+    assert all((f"    {note}    return " in text) is is_noted for text in texts)
 
 
 COMMANDS = {

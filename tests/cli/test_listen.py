@@ -41,7 +41,7 @@ def _url(process: subprocess.Popen[str]) -> str:
     return str(json.loads(line)["url"]) if line.startswith("{") else line
 
 
-def _told(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     return process.communicate(timeout=_BOUND_S)
 
 
@@ -50,7 +50,7 @@ def test_callbacks_are_reported_recorded_and_acknowledged(start: Start, tcop: Ru
     listening = start("listen", "--auth", f"alarms:{SECRET}", "--record", "r.jsonl", "--count", "4")
     target = _url(listening).replace("://", f"://{USERINFO}") + "/hook?key=hidden"
     sent = tcop("send", CVM, "--to", target, "--lifecycle", "fire,repeat:2,resolve", "--seed", "3", "--json")
-    out, err = _told(listening)
+    out, err = _finish(listening)
     assert (sent.exit_code, listening.returncode) == (0, 0)
     lines = out.splitlines()
     assert [line.split(" ", 1)[1] for line in lines[::2]] == ["POST /hook?key=*** 200, credentials: right"] * 4
@@ -72,7 +72,7 @@ def test_a_lost_answer_is_a_duplicate(start: Start, tcop: RunCommand, tmp_path: 
     """The request whose answer is lost is recorded, and comes again with the same bytes."""
     listening = start("listen", "--json", "--record", "r.jsonl", "--count", "2", "--fault", "reset-after-request:1")
     sent = tcop("send", CVM, "--to", _url(listening), "--time-scale", "0")
-    out, _ = _told(listening)
+    out, _ = _finish(listening)
     assert sent.exit_code == 0
     first, second = (json.loads(line) for line in out.splitlines())
     assert (first["fault"], first["status"], second["fault"], second["status"]) == (
@@ -87,15 +87,15 @@ def test_a_lost_answer_is_a_duplicate(start: Start, tcop: RunCommand, tmp_path: 
 
 def test_wrong_credentials_are_refused_and_reported(start: Start, tcop: RunCommand) -> None:
     """401, and the word wrong; none where none came; given where none are asked for."""
-    for options, userinfo, said in (
+    for options, userinfo, summary in (
         (("--auth", "a:right-password"), "a:wrong-password@", "401, credentials: wrong"),
         (("--auth", "a:right-password"), "", "401"),
         ((), "a:b@", "200, credentials: given"),
     ):
         listening = start("listen", *options, "--count", "1")
         tcop("send", CVM, "--to", _url(listening).replace("://", f"://{userinfo}"), "--attempts", "1")
-        out, err = _told(listening)
-        assert out.splitlines()[0].endswith(f"POST / {said}")
+        out, err = _finish(listening)
+        assert out.splitlines()[0].endswith(f"POST / {summary}")
         assert "password" not in out + err
 
 
@@ -106,7 +106,7 @@ def test_what_is_no_callback_is_reported_with_its_problems(start: Start, tcop: R
     bad = json.dumps({"alarmStatus": 7, "alarmObjInfo": {}, "alarmPolicyInfo": {}}).encode()
     tcop("send", "-", "--to", url, "--attempts", "1", stdin=bad)
     tcop("send", "-", "--to", url, "--attempts", "1", stdin=b"\xff\x00")
-    out, err = _told(listening)
+    out, err = _finish(listening)
     assert "  invalid: " in out
     assert "  problem    alarmStatus" in out
     assert " POST / 400" in out
@@ -118,7 +118,7 @@ def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None
     """As base64, whole."""
     listening = start("listen", "--count", "1", "--json")
     tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"\xff\x00")
-    [record] = map(json.loads, _told(listening)[0].splitlines())
+    [record] = map(json.loads, _finish(listening)[0].splitlines())
     RECORD.validate(record)
     assert (record["body_base64"], record["status"]) == ("/wA=", 400)
 
@@ -133,7 +133,7 @@ def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> N
     )
     wecom = tcop("send", CVM, "--to", f"{url}/wecom/cgi-bin/webhook/send?key={key}", "--target", "wecom")
     tcop("send", "-", "--to", f"{url}/feishu/open-apis/bot/v2/hook/{key}", "--attempts", "1", stdin=b"{}")
-    out, err = _told(listening)
+    out, err = _finish(listening)
     assert (pagerduty.exit_code, wecom.exit_code) == (0, 0)
     records = [json.loads(line) for line in out.splitlines()]
     assert [(record["as"], record["status"]) for record in records] == [
@@ -141,8 +141,8 @@ def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> N
         ("wecom", 200),
         ("feishu", 200),
     ]
-    assert records[0]["said"].startswith("trigger tcop-")
-    assert [record["said"] for record in records[1:]] == ["errcode 0", "code 9499"]
+    assert records[0]["note"].startswith("trigger tcop-")
+    assert [record["note"] for record in records[1:]] == ["errcode 0", "code 9499"]
     assert key not in out + err
 
 
@@ -151,7 +151,7 @@ def test_another_end_may_be_the_usual_one(start: Start, tcop: RunCommand) -> Non
     listening = start("listen", "--service", "slack", "--count", "1")
     done = tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"[]")
     assert done.exit_code == 1
-    assert _told(listening)[0].endswith("POST / 400: slack invalid_payload\n")
+    assert _finish(listening)[0].endswith("POST / 400: slack invalid_payload\n")
 
 
 @pytest.mark.proof
@@ -162,7 +162,7 @@ def test_a_script_says_what_goes_wrong(start: Start, tcop: RunCommand, tmp_path:
     url = _url(listening)
     for _ in range(2):
         assert tcop("send", CVM, "--to", url, "--time-scale", "0").exit_code == 0
-    out = _told(listening)[0]
+    out = _finish(listening)[0]
     assert [line.split("POST / ")[1] for line in out.splitlines() if "POST" in line] == [
         "200",
         "503 (status:503)",
@@ -177,7 +177,7 @@ def test_a_signal_ends_it_well(start: Start, number: int) -> None:
     listening = start("listen")
     _url(listening)
     listening.send_signal(number)
-    assert _told(listening)[1].splitlines()[-1] == "0 requests received"
+    assert _finish(listening)[1].splitlines()[-1] == "0 requests received"
     assert listening.returncode == 0
 
 
@@ -188,7 +188,7 @@ def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: P
         listening = start("listen", "--record", "r.jsonl", *options)
         assert tcop("send", CVM, "--to", _url(listening)).exit_code == 0
         listening.kill()
-        _told(listening)
+        _finish(listening)
     records = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(records) == 2
 
@@ -315,7 +315,7 @@ def test_what_cannot_be_recorded_is_not_acknowledged(start: Start, tcop: RunComm
     listening = start("listen", "--record", "/dev/full", **branch_coverage.command_environment())
     done = tcop("send", CVM, "--to", _url(listening), "--attempts", "1")
     assert done.exit_code == 1
-    _, err = _told(listening)
+    _, err = _finish(listening)
     assert listening.returncode == 2
     assert "--record cannot be written: No space left on device" in err
 

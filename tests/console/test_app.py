@@ -511,7 +511,7 @@ def test_the_exchange_of_a_stub_has_a_detail() -> None:
     """A message to a stand-in has lines and commands, and no differences."""
     app = new_app()
     record: dict[str, Any] = {"method": "POST", "path": "/wecom", "headers": [], "body": "hello\nthere"}
-    record |= {"auth": "none", "as": "wecom", "status": 200, "fault": "delay:1s", "said": "ok"}
+    record |= {"auth": "none", "as": "wecom", "status": 200, "fault": "delay:1s", "note": "ok"}
     exchange: Exchange = app.conversation.add(Direction.IN, record, None)
     catalog = app.commands.catalog
     rules = load_profile().delivery

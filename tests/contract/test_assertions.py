@@ -268,8 +268,8 @@ def test_exchanges_hold_no_credentials(offer: CredentialVariant) -> None:
     assert kept.url.endswith("access_token=***&b=1")
     assert kept.attempt.body.startswith(b"*** *** *** ***")
     assert kept.attempt.body.endswith(" 云".encode() + b"\xff")
-    said = f"{kept.attempt} {kept.attempt.traceback} {kept.attempt.body!r}"
-    assert not any(secret in said for secret in ("alice", "s3cr3t", *tokens))
+    output = f"{kept.attempt} {kept.attempt.traceback} {kept.attempt.body!r}"
+    assert not any(secret in output for secret in ("alice", "s3cr3t", *tokens))
 
 
 def test_evidence_is_bounded_and_without_credentials() -> None:

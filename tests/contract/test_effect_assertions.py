@@ -172,13 +172,13 @@ def test_words_of_the_receivers_own_name_a_metric() -> None:
     first = result_of("web-1 is busy 90%")
     before = first.step_results[0].after
 
-    def told_apart(other: str) -> str | Inconclusive | None:
+    def is_distinguished(other: str) -> str | Inconclusive | None:
         after = EffectSnapshot((*before.effects, Effect(other, "/json")))
         steps = (*first.step_results, first.step_results[0]._replace(before=before, after=after))
         return EFFECT_ASSERTIONS["message_complete"](first._replace(step_results=steps))
 
-    assert told_apart("web-1 is full 70 %") is None
-    assert told_apart("web-1 is busy 70 MB") == "the message to /json names neither metric nor event"
+    assert is_distinguished("web-1 is full 70 %") is None
+    assert is_distinguished("web-1 is busy 70 MB") == "the message to /json names neither metric nor event"
 
 
 @pytest.mark.parametrize(

@@ -240,8 +240,8 @@ def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
     """2019-ack wants the callback's sessionId and retCode 0; another answer is no ack."""
 
     def take(received: ReceivedRequest) -> Reply:
-        said = json.loads(received.body)["sessionId"] if right else "x"
-        return Reply(200, json.dumps({"sessionId": said, "retCode": 0}).encode())
+        session = json.loads(received.body)["sessionId"] if right else "x"
+        return Reply(200, json.dumps({"sessionId": session, "retCode": 0}).encode())
 
     plan = make_plan(profile="2019-ack", time_scale=0.0, **SCENARIO_CHANGES)
     summary = run_load(take, plan, notifications(2)).summary

@@ -53,16 +53,16 @@ def test_one_line_is_the_whole_contract_of_a_good_receiver(inner: RunPytest, tar
 def test_a_broken_clause_is_a_subtest_that_says_all(inner: RunPytest) -> None:
     """A finding names its clause, its source, and how to see it again; nothing in it can act on a terminal."""
     result = inner(ONE_LINE, FEW, target="apps.hasty_wsgi")
-    said = text_of(result)
+    output = text_of(result)
     assert result.ret == 1
-    assert "SUBFAILED[TCM302 recover-time-zero] test_it.py::test_contract" in said
-    assert "SUBFAILED[TCM401" not in said
-    assert "TCM302 recover-time-zero [must] is broken: recoverTime" in said
-    assert "  Source: alarm callback page, 2023-08-07" in said
-    assert "curl -sS -i -X POST http://127.0.0.1:8000/ -H 'Content-Type: application/json'" in said
-    assert "\npytest test_it.py::test_contract --tcop-clauses TCM302\n" in said
-    assert "\x1b[31mno" not in said
-    assert "\\x1b[31mno" in said
+    assert "SUBFAILED[TCM302 recover-time-zero] test_it.py::test_contract" in output
+    assert "SUBFAILED[TCM401" not in output
+    assert "TCM302 recover-time-zero [must] is broken: recoverTime" in output
+    assert "  Source: alarm callback page, 2023-08-07" in output
+    assert "curl -sS -i -X POST http://127.0.0.1:8000/ -H 'Content-Type: application/json'" in output
+    assert "\npytest test_it.py::test_contract --tcop-clauses TCM302\n" in output
+    assert "\x1b[31mno" not in output
+    assert "\\x1b[31mno" in output
 
 
 def test_what_it_says_to_see_it_again_does_so(inner: RunPytest) -> None:
@@ -72,16 +72,16 @@ def test_what_it_says_to_see_it_again_does_so(inner: RunPytest) -> None:
     assert command == "pytest test_it.py::test_contract --tcop-clauses TCM302 --tcop-seed 7"
     again = text_of(inner(ONE_LINE, *command.split()[1:], target="apps.hasty_wsgi"))
     mark = " --data-raw '{"
-    bodies = [{line.partition(mark)[2] for line in said.splitlines() if mark in line} for said in (first, again)]
+    bodies = [{line.partition(mark)[2] for line in output.splitlines() if mark in line} for output in (first, again)]
     assert bodies[0]
     assert bodies[0] == bodies[1]
 
 
 def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: RunPytest) -> None:
     """Ten log records of an app under test are shown, and the others are counted."""
-    said = text_of(inner(ONE_LINE, "--tcop-clauses=TCM3*", target="apps.hasty_wsgi"))
-    assert said.count("a resolved alarm") == 10
-    assert "more records were logged during the check" in said
+    output = text_of(inner(ONE_LINE, "--tcop-clauses=TCM3*", target="apps.hasty_wsgi"))
+    assert output.count("a resolved alarm") == 10
+    assert "more records were logged during the check" in output
 
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.hasty_wsgi"])
@@ -91,10 +91,10 @@ def test_without_subtests_all_is_one_failure(inner: RunPytest, target: str) -> N
     if target == "apps.wsgi":
         assert outcomes(result) == {"passed": 1}
         return
-    said = text_of(result)
+    output = text_of(result)
     assert outcomes(result) == {"failed": 1}
-    assert "3 clauses: 2 passed, 1 failed, 0 without a result, 0 not run. Broken: 1 must clause." in said
-    assert "== TCM302 recover-time-zero [must] ==" in said
+    assert "3 clauses: 2 passed, 1 failed, 0 without a result, 0 not run. Broken: 1 must clause." in output
+    assert "== TCM302 recover-time-zero [must] ==" in output
 
 
 @pytest.mark.parametrize("subtests", [[], ["-p", "no:subtests"]], ids=["subtests", "one-text"])
@@ -124,11 +124,11 @@ def test_what_is_left_out_says_why(inner: RunPytest) -> None:
     """Clauses that a mark leaves out are skipped with its reason; those of --tcop-skip are not there at all."""
     tests = f"import pytest\n@pytest.mark.tcop_skip_clause('TCM302', reason='mended next week')\n{ONE_LINE}"
     result = inner(tests, FEW, "--tcop-skip=TCM401", "-v", "-rs", target="apps.hasty_wsgi")
-    said = text_of(result)
+    output = text_of(result)
     assert result.ret == 0
-    assert "SUBSKIPPED[TCM302 recover-time-zero]" in said
-    assert "left out by the test: mended next week" in said
-    assert "TCM401" not in said
+    assert "SUBSKIPPED[TCM302 recover-time-zero]" in output
+    assert "left out by the test: mended next week" in output
+    assert "TCM401" not in output
     nothing = f"import pytest\n@pytest.mark.tcop_clauses('TCM302')\n{ONE_LINE}"
     result = inner(nothing, "--tcop-skip=TCM302", target="apps.wsgi")
     assert "tcop-mock: test_it.py::test_contract: --tcop-skip leaves no clause to check" in text_of(result)
@@ -171,10 +171,10 @@ def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: RunPytest) ->
     for target in ("apps.takes", "apps.takes_later"):
         result = inner(ONE_LINE, "--tcop-clauses=TCM302,TCM401", "-v", target=target)
         assert outcomes(result) == {"passed": 1, "subtests": 1, "skipped": 1}
-    said = text_of(inner(ONE_LINE, "--tcop-clauses=TCM302", "-v", target="apps.refuses_timeless"))
-    assert "TCM302 recover-time-zero [must] is broken" in said
-    assert "HTTP/1.1 400" in said
-    assert "ValueError: when, please?" in said
+    output = text_of(inner(ONE_LINE, "--tcop-clauses=TCM302", "-v", target="apps.refuses_timeless"))
+    assert "TCM302 recover-time-zero [must] is broken" in output
+    assert "HTTP/1.1 400" in output
+    assert "ValueError: when, please?" in output
     assert "needs http: tcop_target is a callable" in text_of(inner(ONE_LINE, "-v", FEW, "-rs", target="apps.takes"))
 
 
@@ -286,17 +286,17 @@ def test_a_report_that_cannot_be_is_reported(inner: RunPytest, pytester: pytest.
 
 def test_a_receiver_that_is_not_there_is_reported_in_a_line(inner: RunPytest) -> None:
     """A target that refuses connections fails the test in one line, which says how to wait for it."""
-    said = text_of(inner(ONE_LINE, target="'http://u:secret@127.0.0.1:9/'"))
-    [line] = [line for line in said.splitlines() if line.startswith("tcop-mock: ")]
+    output = text_of(inner(ONE_LINE, target="'http://u:secret@127.0.0.1:9/'"))
+    [line] = [line for line in output.splitlines() if line.startswith("tcop-mock: ")]
     assert line.startswith("tcop-mock: http://***@127.0.0.1:9/ cannot be reached: ")
     assert line.endswith("tcop_contract.check(wait_s=30) gives a starting receiver time")
-    assert "secret" not in said.replace("u:secret@127.0.0.1:9/'", "", 1)
+    assert "secret" not in output.replace("u:secret@127.0.0.1:9/'", "", 1)
 
 
 def test_an_app_that_does_not_start_is_reported_in_a_line(inner: RunPytest) -> None:
     """What an ASGI app says when it fails to start up is the message of the test that wants it."""
-    said = text_of(inner(ONE_LINE, target="apps.sick_asgi"))
-    assert "tcop-mock: apps:sick_asgi: the app did not start up: no database" in said
+    output = text_of(inner(ONE_LINE, target="apps.sick_asgi"))
+    assert "tcop-mock: apps:sick_asgi: the app did not start up: no database" in output
 
 
 def test_ctrl_c_keeps_what_was_found(outer: RunPytestProcess, pytester: pytest.Pytester) -> None:
@@ -328,8 +328,8 @@ def test_contract(tcop_contract):
 def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPytest) -> None:
     """Of many broken clauses in one text, the first are reported in full, and of the others what they are called."""
     monkeypatch.setattr("tcop_mock.testing.contract._MAX_CHARS", 300)
-    said = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
-    assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in said
+    output = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
+    assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in output
 
 
 def test_known_findings_fail_no_test(inner: RunPytest, pytester: pytest.Pytester) -> None:

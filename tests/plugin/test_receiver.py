@@ -68,7 +68,7 @@ def test_waits(tcop_receiver):
 
 def test_a_wait_in_vain_says_what_has_come(inner: RunPytest) -> None:
     """The failure says what was waited for and what came instead: bounded, inert, without a secret."""
-    said = str(
+    output = str(
         suite(
             inner,
             """
@@ -93,14 +93,16 @@ def test_builtin(tcop_pagerduty):
             "--show-capture=no",
         ).stdout
     )
-    assert "waited 0.01 s for 2 callbacks; 1 came:" in said
-    assert '  * <POST /?key=*** answered 200: {"alarmStatus":"1","x":"' in said
-    assert "more characters)>" in said
-    assert "waited 0.01 s for 1 callback where alarmStatus == '0'; 0 came, and 12 others:" in said
-    assert "  … 2 earlier ones" in said
-    assert "where `tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.callback.is_resolved)`; 0 came" in said
-    assert "where `<built-in function callable>`; " in said
-    assert "geheim" not in said
+    assert "waited 0.01 s for 2 callbacks; 1 came:" in output
+    assert '  * <POST /?key=*** answered 200: {"alarmStatus":"1","x":"' in output
+    assert "more characters)>" in output
+    assert "waited 0.01 s for 1 callback where alarmStatus == '0'; 0 came, and 12 others:" in output
+    assert "  … 2 earlier ones" in output
+    assert (
+        "where `tcop_receiver.wait_for(1, timeout=0.01, where=lambda one: one.callback.is_resolved)`; 0 came" in output
+    )
+    assert "where `<built-in function callable>`; " in output
+    assert "geheim" not in output
 
 
 FAULTS = {
@@ -224,10 +226,10 @@ def test_still_at_it(tcop_receiver):
         "--show-capture=no",
     )
     assert result.parseoutcomes() == {"passed": 4, "errors": 3}
-    said = str(result.stdout)
-    assert "b'never'" in said
-    assert "KeyError: 'late'" in said
-    assert "raised while requests were answered (2 sub-exceptions)" in said
+    output = str(result.stdout)
+    assert "b'never'" in output
+    assert "KeyError: 'late'" in output
+    assert "raised while requests were answered (2 sub-exceptions)" in output
 
 
 def test_stand_ins_answer_as_the_real_ends(inner: RunPytest) -> None:

@@ -167,9 +167,9 @@ def test_an_entry_without_a_finding_is_stale(result: ClauseResult, *, is_stale: 
     of = BaselineFilter([GONE], TODAY).filter_verdict(make_verdict(result))
     assert of.baseline is not None
     assert of.baseline.stale_entries == ((GONE,) if is_stale else ())
-    said = "TCM101 answered 418 was not found"
-    assert (said in render_text(of).replace("\n  ", " ")) is is_stale
-    assert (said.encode() in junit_document(of, fail_on=Level.MUST, started=_STARTED)) is is_stale
+    line = "TCM101 answered 418 was not found"
+    assert (line in render_text(of).replace("\n  ", " ")) is is_stale
+    assert (line.encode() in junit_document(of, fail_on=Level.MUST, started=_STARTED)) is is_stale
 
 
 def listed(of: Verdict, *known: BaselineEntry, update: bool = False, prune: bool = False) -> list[BaselineEntry]:

@@ -84,15 +84,15 @@ def test_they_fail_on_the_broken_receiver_and_pass_on_the_mended_one(name: str, 
         findings = [finding for result in verdict_.results for finding in result.findings]
         assert findings
         module = pytest_module(verdict_)
-        code, said = run(module, tmp_path, url)
+        code, output = run(module, tmp_path, url)
     skipped = module.count("pytest.mark.skip")
-    assert code == 1, said
-    assert f"{len(findings) - skipped} failed" in said
-    assert "passed" not in said
+    assert code == 1, output
+    assert f"{len(findings) - skipped} failed" in output
+    assert "passed" not in output
     with in_thread(mended) as url:
-        code, said = run(module, tmp_path, url)
-    assert code == 0, said
-    assert f"{len(findings) - skipped} passed" in said
+        code, output = run(module, tmp_path, url)
+    assert code == 0, output
+    assert f"{len(findings) - skipped} passed" in output
     assert not any(secret in module for secret in CREDENTIALS.leak_patterns() if len(secret) > 5)
 
 
@@ -158,6 +158,6 @@ def test_what_a_request_does_not_show_is_skipped_with_a_reason() -> None:
 
 def test_it_says_what_it_needs(tmp_path: Path) -> None:
     """Without a target the tests fail with the name of the variable."""
-    code, said = run(module_of(replace(EXCHANGE, has_credentials=True)), tmp_path, "")
+    code, output = run(module_of(replace(EXCHANGE, has_credentials=True)), tmp_path, "")
     assert code == 1
-    assert "set TCOP_MOCK_TARGET to the receiver's URL" in said
+    assert "set TCOP_MOCK_TARGET to the receiver's URL" in output

@@ -67,7 +67,7 @@ def test_a_record_is_one_line_of_json() -> None:
     Draft202012Validator(read_schema("recording")).validate(record)
     assert record["headers"] == [["authorization", "***"], ["x-é", 'a"b']]
     assert json.loads(record["body"]) == {"routing_key": "***", "text": "飞书\u2028\n"}
-    assert record["said"] == "trigger \ud800"
+    assert record["note"] == "trigger \ud800"
 
 
 def test_a_synced_recording_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

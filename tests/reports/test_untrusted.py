@@ -291,9 +291,9 @@ def test_markdown_is_only_ours(finding: Finding, reason: str) -> None:
     assert not any("::" in child.content for child in inline if child.type == "text")
     headings = [token for token in tokens if token.type == "heading_open"]
     assert len(headings) == len(["verdict", *["clause", "finding", "finding"] * 2, "stale", "error", "left", "assumed"])
-    said = [child.content for child in inline if child.type == "code_inline"]
+    quoted = [child.content for child in inline if child.type == "code_inline"]
     shown = escape_unsafe(" ".join(finding.title.split("\n"))).strip() or "nothing"
-    assert any(shown in text for text in said)
+    assert any(shown in text for text in quoted)
 
 
 @_FEWER

@@ -43,7 +43,7 @@ def recording_line(body: dict[str, Any] | None, **changes: Any) -> dict[str, Any
         "as": "webhook",
         "status": 200,
         "fault": None,
-        "said": "",
+        "note": "",
         "kind": None,
         "shape": None,
         "valid": None,

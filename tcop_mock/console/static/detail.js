@@ -115,7 +115,7 @@ function draw() {
   const scroll = box.scrollTop;
   replace(box,
     h("header", {}, h("div", {}, h("h3", { id: "detail-title" }, one.title || `#${one.id}`),
-      h("span", { class_: "sub" }, [one.subtitle, `#${one.id} ${one.direction === "out" ? t("outgoing") : t("incoming")}`, clockTime(one.at, true), one.said].filter(Boolean).join(" · "))),
+      h("span", { class_: "sub" }, [one.subtitle, `#${one.id} ${one.direction === "out" ? t("outgoing") : t("incoming")}`, clockTime(one.at, true), one.note].filter(Boolean).join(" · "))),
     h("span", { class_: `chip ${tone(one)}` }, outcomeText(one)),
     h("button", { type: "button", class_: "quiet", "aria-label": t("close"), onclick: close }, "✕")),
     beats(one),
