@@ -4,7 +4,7 @@
 the next run). Servers and languages come from the system; on Debian ``apt-get install golang-go php-cli ruby
 ruby-webrick puma nginx-light apache2 haproxy caddy default-jdk nodejs npm``. What is missing is skipped by name.
 
-The receivers are the files in scripts/stacks/. The exit code is 1 if a must clause failed or had no result.
+The receivers are the files in scripts/stacks/. The exit code is 1 if a must clause failed or were inconclusive.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ def check(url: str, flags: list[str]) -> dict[str, Any]:
 
 
 def broken(report: dict[str, Any], level: str) -> list[str]:
-    """Return the codes of a level that failed or have no result, the latter with a question mark."""
+    """Return the codes of a level that failed or are inconclusive, the latter with a question mark."""
     results = [clause for clause in report["clauses"] if clause["level"] == level]
     return [
         f"{clause['code']}{'?' * (clause['result'] == 'error')}"

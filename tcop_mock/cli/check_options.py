@@ -137,7 +137,7 @@ def _selection_options() -> list[Decorator]:
             group=CHECK,
             metavar="FILE",
             shell_complete=completers.files,
-            help="Only the clauses that failed or had no result in this JSON report, with its seed; all if "
+            help="Only the clauses that failed or were inconclusive in this JSON report, with its seed; all if "
             "there are none.",
         ),
         clause_files_option(CHECK),

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tcop_mock.domain.load import LoadPlan
     from tcop_mock.domain.load_summary import LoadEvent, LoadSummary
 
-_BROKEN, _NOT_JUDGED = 1, 3
+_BROKEN, _INCONCLUSIVE = 1, 3
 
 
 def run_load_command(  # noqa: PLR0913 - one parameter an option
@@ -147,7 +147,7 @@ def _finish(result: LoadResult, files: list[ReportFile], common: CommonOptions) 
     statuses = {one.status for one in result.objectives}
     if not result.summary.acked or ObjectiveStatus.BROKEN in statuses:
         return _BROKEN
-    return _NOT_JUDGED if ObjectiveStatus.NOT_JUDGED in statuses else 0
+    return _INCONCLUSIVE if ObjectiveStatus.INCONCLUSIVE in statuses else 0
 
 
 def run_load(

@@ -114,7 +114,7 @@ class ClauseOutcome:
 
     failures: tuple[Failure, ...] = ()
     inconclusive: tuple[str, ...] = ()
-    """Why cases that were sent have no result."""
+    """Why cases that were sent are inconclusive."""
     skipped: tuple[Exclusion, ...] = ()
     """Cases that are left out, and why."""
     not_applicable: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class ClauseOutcome:
     too_slow: frozenset[str] = frozenset()
     """Cases that were given up, or not sent, because the run had waited too long for others."""
     rerun: frozenset[str] = frozenset()
-    """Cases to rerun sequentially: failed, without a result, or not sent; not those that nothing else made late."""
+    """Cases to rerun sequentially: failed, inconclusive, or not sent; not those that nothing else made late."""
     main_title: str = ""
     """The first case. Without its result the clause does not pass."""
     notes: tuple[str, ...] = ()
@@ -283,7 +283,7 @@ class ClauseOutcome:
         return tuple(cases)
 
     def _lacks_main_case(self) -> bool:
-        """Return whether the first case, or most cases, have no result because a request was not accepted."""
+        """Return whether the first case, or most cases, are inconclusive because a request was not accepted."""
         refused = {exclusion.title for exclusion in self.skipped if exclusion.is_refusal} - self.asserted
         if not refused:
             return False

@@ -133,7 +133,7 @@ def forwards_despite_fault(result: EffectScenarioResult) -> str | Inconclusive |
             return Inconclusive(f"{step_result.step.title}: {describe_response(step_result.attempts[0])}")
         limit = f"within {step_result.step.wait_s:g} s"
         if step_result.is_cut_short:
-            return Inconclusive(f"{step_result.step.title}: undecided, --max-time ends before {limit[7:]}")
+            return Inconclusive(f"{step_result.step.title}: --max-time ends before {limit[7:]}")
         return f"{step_result.step.title}: not forwarded {limit}"
     return None
 
@@ -141,9 +141,9 @@ def forwards_despite_fault(result: EffectScenarioResult) -> str | Inconclusive |
 def nothing_opened(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that requests which are rejected, or which name no alarm, open no incident and send no message."""
     [step_result] = result.step_results
-    unjudged = _not_rejected(result)
-    if unjudged:
-        return unjudged
+    inconclusive = _not_rejected(result)
+    if inconclusive:
+        return inconclusive
     opened, messages = _openings(step_result)
     if not (opened or messages):
         return None
@@ -157,9 +157,9 @@ def nothing_opened(result: EffectScenarioResult) -> str | Inconclusive | None:
 def nothing_written(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that rejected requests have no effects other than incidents and messages either."""
     [step_result] = result.step_results
-    unjudged = _not_rejected(result)
-    if unjudged:
-        return unjudged
+    inconclusive = _not_rejected(result)
+    if inconclusive:
+        return inconclusive
     if any(_openings(step_result)):
         return Inconclusive("what is rejected opens incidents or sends messages (TCM527)", not_applicable=True)
     count = step_result.after.count - step_result.before.count
@@ -230,7 +230,7 @@ def acked_survives(result: EffectScenarioResult) -> str | Inconclusive | None:
         return None
     last = lossy[0]
     if last.is_cut_short:
-        return Inconclusive(f"{last.step.title}: undecided, --max-time ends before {last.step.wait_s:g} s")
+        return Inconclusive(f"{last.step.title}: --max-time ends before {last.step.wait_s:g} s")
     if last in later:
         return f"{last.step.title}: acknowledged, and without effect"
     is_first_kept = any(effect.mentions(first.step.tokens) for effect in last.after.effects)

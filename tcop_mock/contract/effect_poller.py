@@ -137,7 +137,7 @@ _STANDSTILL_S = 65.0
 _SHARE = 0.5
 """The share of the remaining time that is waited at most."""
 _BUSY = (
-    "undecided: after {waited:.0f} s the receiver has not come to the callbacks that the run sent last; if it limits "
+    "after {waited:.0f} s the receiver has not come to the callbacks that the run sent last; if it limits "
     "the rate of its messages, turn that off for the check, else give more --max-time"
 )
 

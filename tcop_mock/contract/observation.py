@@ -275,7 +275,7 @@ class EffectObservation:
             self._error = str(error)
             return
         if isinstance(result, ScenarioProblem):
-            self._error = f"no effect can be judged: {result.reason}"
+            self._error = f"no effect can be checked: {result.reason}"
             return
         self._plain_latency_s = self.runner.poller.latency_s
         for poller in self._pollers:

@@ -120,7 +120,7 @@ class RunResults:
         """Return the results of all clauses, in the order of the plan.
 
         Args:
-            unfinished_reason: why clauses without a result have status ``error``; empty: the time limit of the run.
+            unfinished_reason: why inconclusive clauses have status ``error``; empty: the time limit of the run.
         """
         with_all_refusals = {code: self._with_refusals(result) for code, result in self.by_code.items()}
         results = attributed_results(with_all_refusals, self.outcomes, self.context)

@@ -171,7 +171,7 @@ class ObjectiveStatus(StrEnum):
 
     KEPT = "kept"
     BROKEN = "broken"
-    NOT_JUDGED = "not judged"
+    INCONCLUSIVE = "inconclusive"
     """It is broken only by what this tool held back."""
 
 

@@ -22,7 +22,7 @@ class ClauseStatus(StrEnum):
     PASS = "pass"  # noqa: S105 - a result, no password
     FAIL = "fail"
     ERROR = "error"
-    """It has no result; the reason says why."""
+    """Inconclusive; the reason says why."""
     NOT_RUN = "not-run"
     """It was not run; the reason says why."""
     KNOWN = "known"
@@ -30,7 +30,7 @@ class ClauseStatus(StrEnum):
 
 
 INTERRUPTED = "interrupted"
-"""The reason of clauses that have no result, because Ctrl-C, SIGTERM or SIGHUP ended the run."""
+"""The reason of inconclusive clauses if Ctrl-C, SIGTERM or SIGHUP ended the run."""
 
 _CONCLUSIVE_STATUSES = frozenset({ClauseStatus.PASS, ClauseStatus.FAIL, ClauseStatus.KNOWN})
 
@@ -206,7 +206,7 @@ class Verdict:
     def passed(self) -> bool:
         """Whether the receiver keeps the contract.
 
-        It does if no clause down to the level ``fail_on`` failed or remained without a result (status ``error``), and
+        It does if no clause down to the level ``fail_on`` failed or is inconclusive (status ``error``), and
         at least one must clause has a result. Findings that a baseline lists do not count.
         """
         return self.any_must_checked and not self._gating_statuses & {ClauseStatus.FAIL, ClauseStatus.ERROR}

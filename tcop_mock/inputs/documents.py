@@ -49,7 +49,7 @@ _OTHER_DOCUMENT_KEYS = ({"event"}, {"deliveries"}, {"shapes"}, {"valid", "proble
 
 
 def failed_codes(document: dict[str, Any]) -> frozenset[str]:
-    """Return the codes of the clauses that failed or had no result, and of those that the commands of findings name.
+    """Return the codes of failed and inconclusive clauses, and of those that the commands of findings name.
 
     A finding of a clause about the others, such as TCM409, needs them to occur again.
 

@@ -117,7 +117,7 @@ def _parse_objective(text: str) -> Objective:
 def evaluate(objectives: Iterable[Objective], load: LoadSummary) -> tuple[ObjectiveResult, ...]:
     """Evaluate the objectives of a load.
 
-    An objective without data is broken. One that is broken only by the waits of this tool has the status "not judged".
+    An objective without data is broken. One that is broken only by the waits of this tool is inconclusive.
     """
     return tuple(_evaluate(objective, load) for objective in objectives)
 
@@ -130,12 +130,12 @@ def _evaluate(objective: Objective, load: LoadSummary) -> ObjectiveResult:
         return ObjectiveResult(objective, ObjectiveStatus.KEPT, measured)
     excuse = _excuse(objective, load)
     if excuse:
-        return ObjectiveResult(objective, ObjectiveStatus.NOT_JUDGED, f"{measured}; {excuse}")
+        return ObjectiveResult(objective, ObjectiveStatus.INCONCLUSIVE, f"{measured}; {excuse}")
     return ObjectiveResult(objective, ObjectiveStatus.BROKEN, measured)
 
 
 def _excuse(objective: Objective, load: LoadSummary) -> str:
-    """Return why a broken objective is no result of the receiver; an empty string if it is one."""
+    """Return why this tool, and not the receiver, broke an objective; empty if the receiver did."""
     name = objective.name
     if load.is_exhausted and name in _CANCELLED_MEASURES:
         return "this machine had nothing left for more connections"

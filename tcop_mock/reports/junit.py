@@ -68,7 +68,7 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
     A broken clause that does not count (``fail_on``) is ``skipped`` with the message ``should clause broken: ...`` and
     the whole finding as its text. JUnit has no fourth result: ``failure`` would fail a build that our exit code passes,
     and all readers hide the output of a passed case, but list a skipped one with its message. The same holds for a
-    clause that could not be checked and does not count. A run without a checked must clause has an extra error, because
+    clause that is inconclusive and does not count. A run without a checked must clause has an extra error, because
     readers show a suite of skipped cases as passed.
 
     Args:
@@ -79,7 +79,9 @@ def junit_document(verdict: Verdict, *, fail_on: Level, started: datetime) -> by
     cases = [_clause_case(result, fail_on) for result in verdict.results]
     if not any_must_checked(verdict):
         message = overall_sentence(verdict, Level.MUST)
-        cases.append(JUnitCase(f"{SUITE}.run", "a must clause is checked", 0.0, "error", "unjudged", message, message))
+        cases.append(
+            JUnitCase(f"{SUITE}.run", "a must clause is checked", 0.0, "error", "inconclusive", message, message)
+        )
     notes = [
         f"{count_summary(verdict)}. {overall_sentence(verdict, fail_on)}",
         *(f"Note: {text}" for text in verdict.notes),
@@ -138,7 +140,7 @@ def _clause_case(result: ClauseResult, fail_on: Level) -> JUnitCase:
             tag="skipped", type=ClauseStatus.KNOWN.value, message=f"{baseline_text}: {summary_line(result)}", text=text
         )
     if result.status is ClauseStatus.ERROR:
-        problem_text, case = "could not be checked", case._replace(tag="error", message=reason, text=reason)
+        problem_text, case = "inconclusive", case._replace(tag="error", message=reason, text=reason)
     else:
         text = "\n".join(map(str, clause_details(result, _WIDTH)))
         problem_text, case = "broken", case._replace(tag="failure", message=summary_line(result), text=text)
@@ -186,5 +188,5 @@ def _objective_case(held: ObjectiveResult) -> JUnitCase:
     case = JUnitCase(f"{SUITE}.slo", held.objective.text, 0.0, type="slo")
     if held.is_met:
         return case
-    tag = "skipped" if held.status is ObjectiveStatus.NOT_JUDGED else "failure"
+    tag = "skipped" if held.status is ObjectiveStatus.INCONCLUSIVE else "failure"
     return case._replace(tag=tag, message=f"measured: {held.measurement}", text=held.summary)

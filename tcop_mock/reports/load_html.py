@@ -56,7 +56,7 @@ _MAX_POINTS = 300
 _RESULT_CLASSES = {
     ObjectiveStatus.KEPT: "pass",
     ObjectiveStatus.BROKEN: "fail",
-    ObjectiveStatus.NOT_JUDGED: "error",
+    ObjectiveStatus.INCONCLUSIVE: "error",
 }
 
 
@@ -242,9 +242,9 @@ def _headline(load: LoadSummary, results: Sequence[ObjectiveResult]) -> str:
     headline = f"{load.acked} of {pluralize(load.attempts, 'attempt')} acked"
     if results:
         met_count = sum(one.is_met for one in results)
-        unjudged_count = sum(one.status is ObjectiveStatus.NOT_JUDGED for one in results)
-        unjudged = f", {unjudged_count} not judged" if unjudged_count else ""
-        headline = f"{met_count} of {pluralize(len(results), 'objective')} kept{unjudged}; {headline}"
+        inconclusive_count = sum(one.status is ObjectiveStatus.INCONCLUSIVE for one in results)
+        inconclusive = f", {inconclusive_count} inconclusive" if inconclusive_count else ""
+        headline = f"{met_count} of {pluralize(len(results), 'objective')} kept{inconclusive}; {headline}"
     return f"Interrupted: {headline}" if load.interrupted else headline
 
 

@@ -42,7 +42,7 @@ def load_document(result: LoadResult) -> dict[str, Any]:
         "objectives": [
             {
                 "objective": one.objective.text,
-                "kept": None if one.status is ObjectiveStatus.NOT_JUDGED else one.is_met,
+                "kept": None if one.status is ObjectiveStatus.INCONCLUSIVE else one.is_met,
                 "measured": one.measurement,
             }
             for one in result.objectives

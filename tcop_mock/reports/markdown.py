@@ -69,7 +69,7 @@ def markdown_document(verdict: Verdict, *, fail_on: Level = Level.MUST, brief: b
             parts += _clause_section(result, brief=brief)
     parts += _section("Known", _known_items(verdict))
     parts += _section("Known, but not found", map(_code_span, stale_entries(verdict)))
-    parts += _section("Could not be checked", _inconclusive_items(verdict))
+    parts += _section("Inconclusive", _inconclusive_items(verdict))
     parts += _section(
         "Not run",
         (f"{_code_span(reason)}: {', '.join(codes)}" for reason, codes in summary.skipped_clauses(verdict.results)),
@@ -163,7 +163,7 @@ def workflow_commands(verdict: Verdict, *, fail_on: Level = Level.MUST) -> Itera
         if result.status is ClauseStatus.FAIL:
             yield _clause_command(kind, result, summary_line(result))
         elif result.status is ClauseStatus.ERROR:
-            yield _clause_command(kind, result, f"could not be checked: {reason_text(result)}")
+            yield _clause_command(kind, result, f"inconclusive: {reason_text(result)}")
         elif result.status is ClauseStatus.KNOWN:
             yield _clause_command("notice", result, f"{baseline_status(result.findings[0])}: {summary_line(result)}")
 

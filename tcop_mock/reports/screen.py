@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _MAX_BLOCKS = 3
 _MAX_STALE_ENTRIES = 3
 _MAX_ERRORS = 3
-"""Reasons of clauses without a result that are shown."""
+"""Reasons of inconclusive clauses that are shown."""
 _MAX_CODES = 5
 _INDENT = "  "
 _LABEL_WIDTH = len("should: ")
@@ -65,7 +65,7 @@ _OWN_GROUP = ("own", "clauses of your own")
 _STATUS_WORDS = {
     ClauseStatus.PASS: "passed",
     ClauseStatus.FAIL: "failed",
-    ClauseStatus.ERROR: "without a result",
+    ClauseStatus.ERROR: "inconclusive",
     ClauseStatus.KNOWN: "known",
     ClauseStatus.NOT_RUN: "not run",
 }
@@ -154,7 +154,7 @@ def _short_reason(result: ClauseResult) -> str:
 
 
 def _error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
-    """Return the clauses without a result: those that a finding explains in one line, the others by reason."""
+    """Return the inconclusive clauses: those that a finding explains in one line, the others by reason."""
     failed = {result.clause.code for result in results if result.status in {ClauseStatus.FAIL, ClauseStatus.KNOWN}}
     causes: set[str] = set()
     explained: list[ClauseResult] = []
@@ -167,7 +167,7 @@ def _error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) ->
             (explained if named else by_reason.setdefault(reason, [])).append(result)
     lines = interrupted_lines(results)
     if explained:
-        text = f"{pluralize(len(explained), 'clause')}: no result, because of what {', '.join(sorted(causes))} found"
+        text = f"{pluralize(len(explained), 'clause')}: inconclusive because of {', '.join(sorted(causes))}"
         lines += error_paragraph(explained, text, width, fail_on)
     for reason, equal in list(by_reason.items())[:_MAX_ERRORS]:
         lines += error_paragraph(equal, f"{_short_labels(equal)}: {one_line(reason, _REASONS_CHARS)}", width, fail_on)

@@ -102,8 +102,8 @@ class OverallResult(StrEnum):
     KEPT = "kept"
     BROKEN = "broken"
     """A clause that decides the result is broken."""
-    INCONCLUSIVE = "unjudged"
-    """No deciding clause is broken, but one could not be checked, or no must clause was checked."""
+    INCONCLUSIVE = "inconclusive"
+    """No deciding clause is broken, but one is inconclusive, or no must clause was checked."""
 
 
 def is_gating(level: Level, fail_on: Level) -> bool:
@@ -150,7 +150,7 @@ def _lacks_view(result: ClauseResult) -> bool:
 
 
 class SkippedClauses(NamedTuple):
-    """Clauses that have no result for one reason."""
+    """Inconclusive clauses with one reason."""
 
     reason: str
     codes: tuple[str, ...]

@@ -274,7 +274,7 @@ def is_interrupted(result: ClauseResult) -> bool:
 
 
 def error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> list[StyledLine]:
-    """Return the clauses that could not be checked; those with equal reasons, or interrupted, in one line."""
+    """Return the inconclusive clauses; those with equal reasons, or interrupted, in one line."""
     by_reason: dict[str, list[ClauseResult]] = {}
     for result in results:
         if result.status is ClauseStatus.ERROR and not is_interrupted(result):
@@ -293,11 +293,11 @@ def error_lines(results: Sequence[ClauseResult], width: int, fail_on: Level) -> 
 def interrupted_lines(results: Sequence[ClauseResult]) -> list[StyledLine]:
     """Return the number of clauses that an interrupt ended; an empty text if there are none."""
     count = sum(map(is_interrupted, results))
-    return [styled_line(f"Interrupted: {pluralize(count, 'clause')} without a result.")] if count else []
+    return [styled_line(f"Interrupted: {pluralize(count, 'clause')} inconclusive.")] if count else []
 
 
 def error_paragraph(results: Sequence[ClauseResult], text: str, width: int, fail_on: Level) -> list[StyledLine]:
-    """Return ``text`` about clauses without a result, behind the label of errors."""
+    """Return ``text`` about inconclusive clauses, behind the label of errors."""
     is_bad = any(is_gating(result.clause.level, fail_on) for result in results)
     first_line, *rest = wrap(text, width - _LABEL_WIDTH)
     label = LABELS[ClauseStatus.ERROR]
@@ -340,7 +340,7 @@ def count_summary(verdict: Verdict) -> str:
     known = f", {verdict.count(ClauseStatus.KNOWN)} known" if verdict.baseline else ""
     return (
         f"{pluralize(len(verdict.results), 'clause')}: {passed} passed, {failed} failed, "
-        f"{errors} without a result, {not_run} not run{known}"
+        f"{errors} inconclusive, {not_run} not run{known}"
     )
 
 
@@ -353,9 +353,9 @@ def overall_sentence(verdict: Verdict, fail_on: Level) -> str:
     if overall is OverallResult.BROKEN:
         text = f"Broken: {failed[True]}."
     elif not any_must_checked(verdict):
-        text = "Undecided: no must clause was checked."
+        text = "Inconclusive: no must clause was checked."
     elif overall is OverallResult.INCONCLUSIVE:
-        text = f"Undecided: {inconclusive[True]} could not be checked."
+        text = f"Inconclusive: {inconclusive[True]}."
     else:
         parts = ["The contract is kept", *filter(None, [summary.coverage_text(verdict)])]
         text = f"{' '.join(parts)}{', except for known findings' if verdict.count(ClauseStatus.KNOWN) else ''}."

@@ -150,7 +150,7 @@ def _reason(result: ClauseResult) -> str:
         case ClauseStatus.KNOWN:
             return f"is known to be broken: {summary_line(result)}"
         case ClauseStatus.ERROR:
-            return f"could not be judged: {reason}"
+            return f"is inconclusive: {reason}"
         case _:
             return reason
 

@@ -111,7 +111,7 @@ def test_a_guarded_receiver_is_judged_on_credentials(
 
 
 @pytest.mark.proof
-def test_no_auth_from_url_leaves_credentials_unjudged(
+def test_no_auth_from_url_leaves_credentials_unchecked(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
 ) -> None:
     """With --no-auth-from-url the credentials are sent and the clauses on them are not run."""
@@ -384,7 +384,7 @@ def test_insecure_is_loud(tcop: RunCommand, opened: Callable[[ReceiverFactory], 
 
 
 def test_max_time_bounds_the_run(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """A receiver that cannot be judged within --max-time is said to be nothing: code 3, with the limit named."""
+    """A receiver that is not checked within --max-time is neither good nor bad: code 3, with the limit named."""
     done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM302", "--max-time", "1ms", "--json")
     assert (done.exit_code, done.stdout) == (3, "")
     assert "inside --max-time 0.001s" in done.error_message

@@ -1,4 +1,4 @@
-"""``check --last-failed``: the clauses of an earlier report that failed or had no result."""
+"""``check --last-failed``: the clauses of an earlier report that failed or were inconclusive."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_a_parser_that_takes_nothing_is_reported_by_the_first_clause(tcop: RunCo
     call = ("check", "--model", f"{module}:nothing", "--clauses", "TCM101,TCM309", "--seed", "7")
     screen, full = tcop(*call), tcop(*call, "-v")
     assert (screen.exit_code, full.exit_code) == (1, 1)
-    assert "ERROR 1 clause: no result, because of what TCM101 found\n" in screen.stdout
+    assert "ERROR 1 clause: inconclusive because of TCM101\n" in screen.stdout
     assert "a plain one is refused with ValueError: [2J not today (TCM101)" in " ".join(full.stdout.split())
     assert "\x1b" not in screen.stdout + full.stdout
 

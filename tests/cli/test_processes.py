@@ -162,8 +162,8 @@ def test_an_interrupted_check_reports_what_it_found(
     if form == "json":
         assert json.loads(out) == document
     else:
-        assert "2 clauses: 1 passed, 0 failed, 1 without a result, 0 not run." in out
-        assert out.count("Interrupted: 1 clause without a result.") == 1
+        assert "2 clauses: 1 passed, 0 failed, 1 inconclusive, 0 not run." in out
+        assert out.count("Interrupted: 1 clause inconclusive.") == 1
         assert "ERROR" not in out
 
 

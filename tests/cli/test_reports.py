@@ -115,7 +115,7 @@ def test_what_has_expired_fails_the_run_and_is_said_so(
 def test_an_interrupted_run_leaves_the_baseline(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], baseline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was not judged to its end decides nothing on what is known."""
+    """A clause that was not checked to its end changes no known finding."""
     before = baseline.read_bytes()
 
     def interrupted(_run: object) -> None:

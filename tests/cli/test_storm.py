@@ -134,12 +134,12 @@ def test_the_default_limit_of_a_storm_does_not_hold_it_back() -> None:
     [
         ([], 0),
         ([ObjectiveStatus.KEPT], 0),
-        ([ObjectiveStatus.KEPT, ObjectiveStatus.NOT_JUDGED], 3),
-        ([ObjectiveStatus.NOT_JUDGED, ObjectiveStatus.BROKEN], 1),
+        ([ObjectiveStatus.KEPT, ObjectiveStatus.INCONCLUSIVE], 3),
+        ([ObjectiveStatus.INCONCLUSIVE, ObjectiveStatus.BROKEN], 1),
     ],
 )
 def test_the_worst_objective_sets_the_exit_code(statuses: list[ObjectiveStatus], code: int) -> None:
-    """1 for one that is broken, 3 for one that could not be judged."""
+    """The exit code is 1 for a broken objective, 3 for an inconclusive one."""
     [objective] = parse_objectives(["p99<1s"], SUMMARY.plan.model)
     results = tuple(ObjectiveResult(objective, status, "2 s") for status in statuses)
     assert _finish(load_result(objectives=results), [], CommonOptions(quiet=True, as_json=False)) == code

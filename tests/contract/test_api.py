@@ -249,7 +249,7 @@ def test_validate_classifies_bodies() -> None:
 
 
 def test_results_without_a_clause_are_errors(url: str) -> None:
-    """A run that reaches its time limit leaves the rest without a result, which is neither passed nor failed."""
+    """A run that reaches its time limit leaves the rest inconclusive: neither passed nor failed."""
     verdict = tcop_mock.check(apps.wsgi, clauses="TCM101", max_time_s=0.05)
     assert {result.status for result in verdict.results} == {ClauseStatus.ERROR}
     assert (verdict.passed, verdict.failed) == (False, False)

@@ -434,5 +434,5 @@ def test_what_was_left_out_for_another_reason_stays_so() -> None:
     """Only what a request of that time was left out for names the clause that reports the breakdown."""
     breakdown = find_breakdown(sent(GOOD, ('{"b":1}', 500, 1.0, 1.1), BAD), TESTS, PLAIN)
     assert breakdown is not None
-    outcome = ClauseOutcome(skipped=(Exclusion("x", "x: undecided (TCM101)"),))
+    outcome = ClauseOutcome(skipped=(Exclusion("x", "x: too slow (TCM101)"),))
     assert breakdown.without_consequences(outcome, "TCM409").skipped == outcome.skipped

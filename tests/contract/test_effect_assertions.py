@@ -293,7 +293,7 @@ def _alarm_case(name: str) -> RequestCase:
         ("then-killed", True, ("policy-before", "policy-one", "on host-two"), False, None),
         ("then-killed", True, ("policy-before", "policy-one"), False, "acknowledged, and without effect after the"),
         ("then-killed", True, (), False, "acknowledged, and without effect after the restart, as is the alarm before"),
-        ("then-killed", True, ("policy-one",), True, "the crash: undecided, --max-time ends before 15 s"),
+        ("then-killed", True, ("policy-one",), True, "the crash: --max-time ends before 15 s"),
         ("then-killed", False, ("policy-before",), False, "the crash: answered 503"),
         ("while-stopped", False, ("policy-before",), False, None),
         ("while-stopped", True, ("policy-before",), False, "acknowledged, and without effect after the restart"),

@@ -84,7 +84,7 @@ def test_an_alarm_that_was_not_sent_is_not_judged() -> None:
     open_one = observation(ObservationConfig(observer=CallableObserver("m:f", lambda _token: [], None)))
     open_one.runner.transport = give_up
     asyncio.run(open_one.calibrate(CaseFactory(Catalog.load(), Generator(7), "TCM002")))
-    assert open_one._error == f"no effect can be judged: {TOO_SLOW}"
+    assert open_one._error == f"no effect can be checked: {TOO_SLOW}"
 
 
 def test_a_callback_whose_effects_cannot_be_observed_is_not_effective() -> None:

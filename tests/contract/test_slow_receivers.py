@@ -64,7 +64,7 @@ def for_broken_bodies(timing: Timing) -> Callable[[OutgoingRequest, int], Timing
 
 
 def open_codes(verdict: Verdict) -> set[str]:
-    """Return the codes of the clauses without a result that would have one."""
+    """Return the codes of the inconclusive clauses that would have one."""
     return {item.clause.code for item in verdict.results if item.status is ClauseStatus.ERROR}
 
 

@@ -169,20 +169,20 @@ LATE = replace(SUMMARY, is_held_back=True)
         ("p99<5s", "p99<5s: kept, 2 s"),
         (
             "p99<500ms",
-            "p99<500ms: not judged, 2 s; 30 ms from the actual starts, because this tool held callbacks back",
+            "p99<500ms: inconclusive, 2 s; 30 ms from the actual starts, because this tool held callbacks back",
         ),
         ("p99<10ms", "p99<10ms: broken, 2 s"),
-        ("max<1s", "max<1s: not judged, 2 s; 30 ms from the actual starts, because this tool held callbacks back"),
-        ("over5s=0", "over5s=0: not judged, 2 of 102; this tool held callbacks back"),
-        ("over5s=0%", "over5s=0%: not judged, 2 of 102 (1.961%); this tool held callbacks back"),
-        ("recovery<1s", "recovery<1s: not judged, 5.5 s; this tool held callbacks back"),
-        ("rate>100", "rate>100: not judged, 2; this tool held callbacks back"),
+        ("max<1s", "max<1s: inconclusive, 2 s; 30 ms from the actual starts, because this tool held callbacks back"),
+        ("over5s=0", "over5s=0: inconclusive, 2 of 102; this tool held callbacks back"),
+        ("over5s=0%", "over5s=0%: inconclusive, 2 of 102 (1.961%); this tool held callbacks back"),
+        ("recovery<1s", "recovery<1s: inconclusive, 5.5 s; this tool held callbacks back"),
+        ("rate>100", "rate>100: inconclusive, 2; this tool held callbacks back"),
         ("late=0", "late=0: broken, 1 of 120"),
         ("lost=0", "lost=0: broken, 2 of 102"),
     ],
 )
 def test_what_the_tool_held_back_does_not_break_an_objective(text: str, reported: str) -> None:
-    """It is not judged if it is kept from the actual starts on; counts of what the receiver answered are judged."""
+    """An objective that holds from the actual starts on is inconclusive; counts of answers are checked."""
     load = replace(
         LATE,
         service_times=Distribution((Bucket(0.02, 50), Bucket(0.03, 50)), 0.03, 2.5),
@@ -191,14 +191,14 @@ def test_what_the_tool_held_back_does_not_break_an_objective(text: str, reported
     [held] = evaluate(parse_objectives([text], LoadModel.SCRIPT), load)
     assert held.summary == reported
     [without] = evaluate(parse_objectives([text], LoadModel.SCRIPT), replace(load, is_held_back=False))
-    assert without.status is not ObjectiveStatus.NOT_JUDGED
+    assert without.status is not ObjectiveStatus.INCONCLUSIVE
 
 
 def test_what_had_no_connection_does_not_break_an_objective() -> None:
     """Attempts that were cancelled for want of descriptors say nothing of the receiver."""
     objectives = parse_objectives(["errors=0,p99<1s"], LoadModel.OPEN)
     errors, p99 = evaluate(objectives, replace(SUMMARY, is_exhausted=True))
-    assert errors.summary == "errors=0: not judged, 20 of 120; this machine had nothing left for more connections"
+    assert errors.summary == "errors=0: inconclusive, 20 of 120; this machine had nothing left for more connections"
     assert p99.status is ObjectiveStatus.BROKEN
 
 

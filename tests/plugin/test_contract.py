@@ -93,7 +93,7 @@ def test_without_subtests_all_is_one_failure(inner: RunPytest, target: str) -> N
         return
     output = text_of(result)
     assert outcomes(result) == {"failed": 1}
-    assert "3 clauses: 2 passed, 1 failed, 0 without a result, 0 not run. Broken: 1 must clause." in output
+    assert "3 clauses: 2 passed, 1 failed, 0 inconclusive, 0 not run. Broken: 1 must clause." in output
     assert "== TCM302 recover-time-zero [must] ==" in output
 
 
@@ -117,7 +117,7 @@ def test_a_contract_that_judged_nothing_is_no_pass(inner: RunPytest, subtests: l
     """A run in which no must clause was judged fails: here, all that is asked for needs an observer."""
     result = inner(ONE_LINE, "--tcop-clauses=TCM501", *subtests, target="apps.wsgi")
     assert result.ret == 1
-    assert "Undecided: no must clause was checked." in text_of(result)
+    assert "Inconclusive: no must clause was checked." in text_of(result)
 
 
 def test_what_is_left_out_says_why(inner: RunPytest) -> None:
@@ -208,7 +208,7 @@ def test_an_observer_shows_what_a_receiver_did(inner: RunPytest) -> None:
     result = inner(OBSERVED.replace("OBSERVER", 'lambda token: {"effects": incidents}'), "-v")
     assert outcomes(result) == {"passed": 1, "subtests": 1}
     blind = inner(OBSERVED.replace("OBSERVER", 'lambda token: {"effects": []}'))
-    assert "TCM501 retry-idempotent [must] could not be judged: " in text_of(blind)
+    assert "TCM501 retry-idempotent [must] is inconclusive: " in text_of(blind)
     wrong = text_of(inner(OBSERVED.replace("OBSERVER", "7")))
     assert "tcop-mock: tcop_observer is of type int; give a callable that takes an object's id" in wrong
 

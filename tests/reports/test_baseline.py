@@ -60,7 +60,7 @@ def test_a_known_finding_does_not_fail_the_run() -> None:
     assert "KNOWN TCM302" in text
     assert "(known since\n  2026-11-01)" in text or "(known since 2026-11-01)" in " ".join(text.split())
     assert (
-        "2 clauses: 1 passed, 0 failed, 0 without a result, 0 not run, 1 known. "
+        "2 clauses: 1 passed, 0 failed, 0 inconclusive, 0 not run, 1 known. "
         "The contract is kept, except for known findings." in text
     )
     assert (
@@ -160,7 +160,7 @@ def test_events_are_filtered() -> None:
         (replace(SKIPPED[0], clause=PASSED.clause), False),
         (BROKEN, False),
     ],
-    ids=["passed", "passed in part", "broken otherwise", "not judged", "not run", "not chosen"],
+    ids=["passed", "passed in part", "broken otherwise", "inconclusive", "not run", "not chosen"],
 )
 def test_an_entry_without_a_finding_is_stale(result: ClauseResult, *, is_stale: bool) -> None:
     """An entry is stale if its clause was checked without that finding; every report lists it."""

@@ -90,7 +90,7 @@ def test_the_suite_has_the_metadata_of_the_run() -> None:
         "libraries": dict(run_metadata(_ALL))["Libraries"],
     }
     assert suite.findtext("system-out") == (
-        "6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must clause. "
+        "6 clauses: 1 passed, 2 failed, 1 inconclusive, 2 not run. Broken: 1 must clause. "
         "Broken but not counted: 1 should clause.\n"
         "Assumed: Any status from 200 to 299 is success: the page does not say what is.\n"
         "Assumed: 重试间隔没有文档说明。"
@@ -154,7 +154,7 @@ def test_a_failure_without_finding_has_its_requirement() -> None:
             Level.MUST,
             "skipped",
             "should",
-            "should clause could not be checked: not finished within --max-time",
+            "should clause inconclusive: not finished within --max-time",
         ),
         (_SHOULD_ERROR, Level.SHOULD, "error", "should", "not finished within --max-time"),
     ],
@@ -173,7 +173,7 @@ def test_a_run_without_a_checked_must_clause_fails() -> None:
     assert added.get("classname") == "tcop-mock.run"
     error = added.find("error")
     assert error is not None
-    assert error.get("message") == "Undecided: no must clause was checked."
+    assert error.get("message") == "Inconclusive: no must clause was checked."
     assert (root[0].get("tests"), root[0].get("errors"), root[0].get("skipped")) == ("3", "1", "2")
 
 

@@ -54,6 +54,6 @@ def test_an_objective_that_is_not_judged_is_skipped() -> None:
     [skipped] = case.result
     assert skipped.message.startswith("measured: 2 s; 20 ms from the actual starts, because this tool held")
     rendered = load_html(load_result(load, held))
-    assert "0 of 1 objective kept, 1 not judged; 100 of 120 attempts acked" in rendered
-    assert '<span class="result error">not judged</span>' in rendered
+    assert "0 of 1 objective kept, 1 inconclusive; 100 of 120 attempts acked" in rendered
+    assert '<span class="result error">inconclusive</span>' in rendered
     assert load_document(load_result(load, held))["objectives"][0]["kept"] is None

@@ -49,7 +49,7 @@ def test_the_report_has_everything() -> None:
         "(known since 2026-11-01)",
         "<h2>Known, but not found</h2>",
         "TCM105 answered 500 was not found",
-        "<h2>Could not be checked</h2>",
+        "<h2>Inconclusive</h2>",
         "TCM515 burst-acks (must): <code>not finished within --max-time</code>",
         "<h2>Not run</h2>",
         "</code>: TCM201, TCM202</li>",
@@ -99,7 +99,7 @@ def test_broken_clauses_are_annotated(fail_on: Level) -> None:
     rendered = {
         f"::{should} title=TCM105 response-bounded (should)::{FINDING.title}",
         f"::error title=TCM302 recover-time-zero (must)::{FINDING.title}",
-        "::error title=TCM515 burst-acks (must)::could not be checked: not finished within --max-time",
+        "::error title=TCM515 burst-acks (must)::inconclusive: not finished within --max-time",
         f"::notice title=TCM105 response-bounded (should)::known since 2026-11-01: {FINDING.title}",
     }
     assert set(commands) == rendered
@@ -114,5 +114,5 @@ def test_broken_clauses_are_annotated(fail_on: Level) -> None:
 def test_a_run_that_decides_nothing_is_an_error() -> None:
     """A run without a checked must clause has an annotation."""
     assert list(workflow_commands(make_verdict(*SKIPPED))) == [
-        "::error title=tcop-mock::Undecided: no must clause was checked."
+        "::error title=tcop-mock::Inconclusive: no must clause was checked."
     ]

@@ -81,7 +81,7 @@ def test_the_hash_is_of_the_content_of_the_catalogue(tmp_path: Path) -> None:
 
 
 def test_skipped_clauses_are_grouped_by_reason() -> None:
-    """Skipped clauses are grouped by reason; clauses that could not be checked are not among them."""
+    """Skipped clauses are grouped by reason; inconclusive clauses are not among them."""
     other = replace(SKIPPED[0], reason="another reason")
     rendered = skipped_clauses((SKIPPED[0], ERROR, other, SKIPPED[1], PASSED))
     assert rendered == [(SKIPPED[0].reason, ("TCM201", "TCM202")), ("another reason", ("TCM201",))]

@@ -46,7 +46,7 @@ tcop-mock {__version__} checks http://***@127.0.0.1:8080/alarm (profile 2023, se
   TCM1    requests and answers  1 passed, 1 failed
   TCM2    credentials           2 not run
   TCM3    forms of callbacks    1 failed
-  TCM5-6  effects and messages  1 without a result
+  TCM5-6  effects and messages  1 inconclusive
 Not run: needs auth: put USER:PASSWORD@ into the target (2).
 ERROR TCM515 burst-acks [must]: not finished within --max-time
 
@@ -66,8 +66,8 @@ FAIL TCM105 response-bounded [should]: too long
   fix:    Treat 0, "0" and "" as "not known" before you parse.
   again:  {CLI} -v
 
-6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must
-  clause. Broken but not counted: 1 should clause.
+6 clauses: 1 passed, 2 failed, 1 inconclusive, 2 not run. Broken: 1 must clause.
+  Broken but not counted: 1 should clause.
 Next: tcop-mock explain TCM302  (-v prints requests, answers and curl commands)
 """
 _ALL = make_verdict(
@@ -290,7 +290,7 @@ def test_clauses_without_a_result_are_a_few_lines() -> None:
     lines = screen(make_verdict(FAILED, *explained, *same, long, *others)).splitlines()
     errors = lines[4 : lines.index("")]
     assert errors == [
-        "ERROR 30 clauses: no result, because of what TCM302 found",
+        "ERROR 30 clauses: inconclusive because of TCM302",
         "ERROR TCM310, TCM311, TCM312, TCM313, TCM314, 2 more: it was late (TCM102)",
         "ERROR TCM401 x [should]: " + "word " * 10 + "word",
         "      " + "word " * 14 + "word",
@@ -310,17 +310,17 @@ def test_a_long_line_of_a_group_is_wrapped() -> None:
     ]
     lines = screen(make_verdict(*results)).splitlines()
     assert lines[1:3] == [
-        "  TCM1  requests and answers  10 passed, 11 failed, 10 without a result, 10",
-        "                              known, 10 not run",
+        "  TCM1  requests and answers  10 passed, 11 failed, 10 inconclusive, 10 known,",
+        "                              10 not run",
     ]
 
 
 def test_notes_and_an_interrupt_are_reported() -> None:
-    """The notes of a run and the number of clauses without a result have a line each, without empty lines."""
+    """The notes of a run and the number of inconclusive clauses have a line each, without empty lines."""
     verdict = replace(make_verdict(PASSED, replace(ERROR, reason=INTERRUPTED)), notes=("The plain callback is x.",))
     lines = screen(verdict).splitlines()
     assert "note: The plain callback is x." in lines
-    assert "Interrupted: 1 clause without a result." in lines
+    assert "Interrupted: 1 clause inconclusive." in lines
     assert "" not in lines
 
 

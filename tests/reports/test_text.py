@@ -96,7 +96,7 @@ Assumed by profile 2023, because no source states it
 - 重试间隔没有文档说明。
 
 Seed 42 sends the same requests again.
-6 clauses: 1 passed, 2 failed, 1 without a result, 2 not run. Broken: 1 must clause. \
+6 clauses: 1 passed, 2 failed, 1 inconclusive, 2 not run. Broken: 1 must clause. \
 Broken but not counted: 1 should clause.
 """
 SHORT = replace(
@@ -155,7 +155,7 @@ def test_each_clause_is_reported_as_it_finishes() -> None:
 
 
 def test_equal_errors_are_one_line() -> None:
-    """Clauses that could not be checked for the same reason are one line, with their codes."""
+    """Inconclusive clauses for the same reason are one line, with their codes."""
     refused = [
         ClauseResult(make_clause(code, "x", level), ClauseStatus.ERROR, reason="refused")
         for code, level in (("TCM302", Level.SHOULD), ("TCM303", Level.MUST))
@@ -217,39 +217,36 @@ def test_an_interrupted_run_reports_clauses_without_events() -> None:
     report(ClauseStarted(PASSED.clause))
     report(RunFinished(make_verdict(PASSED, replace(ERROR, reason="interrupted"))))
     assert stream.getvalue().startswith(
-        "PASS  TCM101 accepts-catalogue\nInterrupted: 1 clause without a result.\n\nAssumed"
+        "PASS  TCM101 accepts-catalogue\nInterrupted: 1 clause inconclusive.\n\nAssumed"
     )
 
 
 @pytest.mark.parametrize(
     "results, fail_on, sentence",
     [
-        ((PASSED,), Level.MUST, "1 clause: 1 passed, 0 failed, 0 without a result, 0 not run. The contract is kept."),
+        ((PASSED,), Level.MUST, "1 clause: 1 passed, 0 failed, 0 inconclusive, 0 not run. The contract is kept."),
         (
             (PASSED, SHOULD),
             Level.MUST,
             (
-                "2 clauses: 1 passed, 1 failed, 0 without a result, 0 not run. The contract is kept. "
+                "2 clauses: 1 passed, 1 failed, 0 inconclusive, 0 not run. The contract is kept. "
                 "Broken but not counted: 1 should clause."
             ),
         ),
         (
             (FAILED, FAILED, SHOULD),
             Level.SHOULD,
-            "3 clauses: 0 passed, 3 failed, 0 without a result, 0 not run. Broken: 2 must clauses and 1 should clause.",
+            "3 clauses: 0 passed, 3 failed, 0 inconclusive, 0 not run. Broken: 2 must clauses and 1 should clause.",
         ),
         (
             (PASSED, ERROR),
             Level.MUST,
-            (
-                "2 clauses: 1 passed, 0 failed, 1 without a result, 0 not run. "
-                "Undecided: 1 must clause could not be checked."
-            ),
+            ("2 clauses: 1 passed, 0 failed, 1 inconclusive, 0 not run. Inconclusive: 1 must clause."),
         ),
         (
             SKIPPED,
             Level.MUST,
-            "2 clauses: 0 passed, 0 failed, 0 without a result, 2 not run. Undecided: no must clause was checked.",
+            "2 clauses: 0 passed, 0 failed, 0 inconclusive, 2 not run. Inconclusive: no must clause was checked.",
         ),
     ],
 )

@@ -137,10 +137,10 @@ _STARTED = datetime(2026, 11, 23, tzinfo=UTC)
 def run_of(finding: Finding, reason: str) -> Verdict:
     """Return a verdict in which every untrusted text comes from this finding."""
     broken = (replace(one, findings=(finding, FINDING)) for one in (FAILED, SHOULD))
-    unjudged = (replace(one, reason=reason) for one in (ERROR, SKIPPED[0]))
+    inconclusive = (replace(one, reason=reason) for one in (ERROR, SKIPPED[0]))
     listed = BaselineEntry("0" * 16, "TCM101", date(2026, 11, 1), reason, reason)
     return replace(
-        make_verdict(PASSED, *broken, *unjudged, target=reason),
+        make_verdict(PASSED, *broken, *inconclusive, target=reason),
         assumptions=("An assumption of ours.",),
         baseline=BaselineSummary(reason, 1, (listed,)),
     )
