@@ -192,34 +192,33 @@ def _metric_body(  # noqa: PLR0913 - the parts of one body
     names: dict[str, str],
     conditions: dict[str, Any],
 ) -> dict[str, Any]:
-    has_field = envelope.fields.__contains__
     level = alarm.optional_fields.level
-    times = {
-        "firstOccurTime": values.first_occur_time,
-        "durationTime": values.duration_s,
-        "recoverTime": values.recover_time,
-    }
-    times_in_policy = envelope.times_location is TimesLocation.POLICY
-    return {
-        "sessionId": values.session_id,
-        **({"alertId": f"{values.session_id}_{level}" if level else values.session_id} if has_field("alertId") else {}),
-        "alarmStatus": int(status) if envelope.status_type is StatusType.INTEGER else status,
-        **({"alarmType": alarm.kind.value} if has_field("alarmType") else {}),
-        **({"alarmLevel": level} if level and has_field("alarmLevel") else {}),
-        "alarmObjInfo": {
-            **_region_field(alarm),
-            **({"namespace": alarm.namespace} if alarm.namespace else {}),
-            **_account_fields(alarm, envelope),
-            **(dimensions if alarm.in_object_info else {"dimensions": dimensions}),
-        },
-        "alarmPolicyInfo": {**_policy_info(alarm, has_field, names, conditions), **(times if times_in_policy else {})},
-        **({} if times_in_policy else times),
-        **(
-            {"policyDetailURL": f"{_DETAIL_URL}{alarm.optional_fields.detail_url_suffix}"}
-            if has_field("policyDetailURL")
-            else {}
-        ),
-    }
+    body: dict[str, Any] = {"sessionId": values.session_id}
+    if "alertId" in envelope.fields:
+        body["alertId"] = f"{values.session_id}_{level}" if level else values.session_id
+    body["alarmStatus"] = int(status) if envelope.status_type is StatusType.INTEGER else status
+    if "alarmType" in envelope.fields:
+        body["alarmType"] = alarm.kind.value
+    if level and "alarmLevel" in envelope.fields:
+        body["alarmLevel"] = level
+    body["alarmObjInfo"] = _object_info(alarm, envelope, dimensions)
+    body["alarmPolicyInfo"] = policy_info = _policy_info(alarm, envelope, names, conditions)
+    times = policy_info if envelope.times_location is TimesLocation.POLICY else body
+    times["firstOccurTime"] = values.first_occur_time
+    times["durationTime"] = values.duration_s
+    times["recoverTime"] = values.recover_time
+    if "policyDetailURL" in envelope.fields:
+        body["policyDetailURL"] = f"{_DETAIL_URL}{alarm.optional_fields.detail_url_suffix}"
+    return body
+
+
+def _object_info(alarm: Alarm, envelope: Envelope, dimensions: Any) -> dict[str, Any]:  # noqa: ANN401 - a JSON value
+    info: dict[str, Any] = dict(_region_field(alarm))
+    if alarm.namespace:
+        info["namespace"] = alarm.namespace
+    info |= _account_fields(alarm, envelope)
+    info |= dimensions if alarm.in_object_info else {"dimensions": dimensions}
+    return info
 
 
 def _account_fields(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
@@ -227,19 +226,18 @@ def _account_fields(alarm: Alarm, envelope: Envelope) -> dict[str, str]:
     return {key: value for key, value in fields.items() if key in envelope.fields}
 
 
-def _policy_info(
-    alarm: Alarm, has_field: Callable[[str], bool], names: dict[str, str], conditions: dict[str, Any]
-) -> dict[str, Any]:
-    tags = [{"key": key, "value": value} for key, value in alarm.optional_fields.policy_tags]
-    return {
-        "policyId": alarm.policy_id,
-        **({"policyType": alarm.policy.type} if alarm.policy.type else {}),
-        "policyName": alarm.policy_name,
-        **names,
-        "conditions": conditions,
-        **({"tag": []} if has_field("tag") else {}),
-        **({"policyTags": tags} if has_field("policyTags") else {}),
-    }
+def _policy_info(alarm: Alarm, envelope: Envelope, names: dict[str, str], conditions: dict[str, Any]) -> dict[str, Any]:
+    info: dict[str, Any] = {"policyId": alarm.policy_id}
+    if alarm.policy.type:
+        info["policyType"] = alarm.policy.type
+    info["policyName"] = alarm.policy_name
+    info |= names
+    info["conditions"] = conditions
+    if "tag" in envelope.fields:
+        info["tag"] = []
+    if "policyTags" in envelope.fields:
+        info["policyTags"] = [{"key": key, "value": value} for key, value in alarm.optional_fields.policy_tags]
+    return info
 
 
 def _conditions(
@@ -249,12 +247,13 @@ def _conditions(
     conditions: dict[str, Any] = {"metricName": metric.name, "metricShowName": name}
     if metric.calc_type is None:
         return conditions  # documented: metrics without a threshold omit the fields below
+    conditions |= {"calcType": metric.calc_type, "calcValue": metric.calc_value}
+    if "calcUnit" in envelope.fields:
+        conditions["calcUnit"] = unit
+    conditions["currentValue"] = values.current_value
+    if "historyValue" in envelope.fields:
+        conditions["historyValue"] = values.history_value
     return conditions | {
-        "calcType": metric.calc_type,
-        "calcValue": metric.calc_value,
-        **({"calcUnit": unit} if "calcUnit" in envelope.fields else {}),
-        "currentValue": values.current_value,
-        **({"historyValue": values.history_value} if "historyValue" in envelope.fields else {}),
         "unit": unit,
         "period": str(alarm.period_s),
         "periodNum": str(alarm.period_num),
