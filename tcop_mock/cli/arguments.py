@@ -64,7 +64,7 @@ def warn_of_other_machine(target: Target, common: CommonOptions) -> None:
         common.info(f"warning: {target.host} is not this machine: its receiver gets real requests")
 
 
-def resolve_secret(value: str | None, variable: str, what: str) -> Secret | None:
+def resolve_secret(value: str | None, variable: str, secret_name: str) -> Secret | None:
     """Return the secret of an option, of ``@FILE``, or of the environment; ``None`` without one.
 
     Raises:
@@ -72,19 +72,19 @@ def resolve_secret(value: str | None, variable: str, what: str) -> Secret | None
     """
     text = (value or os.environ.get(variable, "")).strip()
     if text.startswith("@"):
-        return Secret(_text_of_file(text[1:], what, "it"))
+        return Secret(_text_of_file(text[1:], secret_name, "it"))
     return Secret(text) if text else None
 
 
-def _text_of_file(name: str, what: str, content: str) -> str:
+def _text_of_file(name: str, secret_name: str, content: str) -> str:
     if not name:
-        raise UsageError(f"{what} '@' does not name a file; write @FILE")
+        raise UsageError(f"{secret_name} '@' does not name a file; write @FILE")
     try:
         text = read_input(name).decode().strip()
     except UnicodeDecodeError:
-        raise UsageError(f"{what} file {name!r} is not UTF-8") from None
+        raise UsageError(f"{secret_name} file {name!r} is not UTF-8") from None
     if not text:
-        raise UsageError(f"{what} file {name!r} is empty; write {content} into it")
+        raise UsageError(f"{secret_name} file {name!r} is empty; write {content} into it")
     return text
 
 

@@ -56,9 +56,9 @@ class SettingsFile(NamedTuple):
         """Return file and key, for messages."""
         return f"{self.path}: {self.prefix}{key}"
 
-    def problem(self, key: str, what: str) -> EntryError:
+    def problem(self, key: str, message: str) -> EntryError:
         """Return the error about a key."""
-        return EntryError(str(self.path), f"{self.prefix}{key}", what)
+        return EntryError(str(self.path), f"{self.prefix}{key}", message)
 
 
 def search_path(start: Path, home: Path) -> list[Path]:

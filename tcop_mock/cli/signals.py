@@ -23,7 +23,7 @@ class Termination:
     number = 0
     """0: none."""
 
-    def handle(self, number: int, _frame: FrameType | None) -> None:
+    def interrupt(self, number: int, _frame: FrameType | None) -> None:
         """Record the signal and interrupt the run like Ctrl-C."""
         self.number = self.number or number
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts commands in the background so
@@ -45,7 +45,7 @@ def signals_as_interrupts() -> Iterator[Termination]:
     is_main = threading.current_thread() is threading.main_thread()
     ours = [number for number in _ENDING if is_main and signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
-        signal.signal(number, termination.handle)
+        signal.signal(number, termination.interrupt)
     try:
         yield termination
     finally:

@@ -42,8 +42,8 @@ def common_pattern(failed: Sequence[RequestCase], passed: Sequence[RequestCase])
     trait = _distinguishing(failed_traits, passed_traits)
     if trait:
         key, value = trait
-        what = f"{_NOUNS.get(key, '')}{value}".strip()
-        return _contrast(what, len(failed_traits), len(passed_traits), is_state=key == "state")
+        cases_text = f"{_NOUNS.get(key, '')}{value}".strip()
+        return _contrast(cases_text, len(failed_traits), len(passed_traits), is_state=key == "state")
     only = _only_sentence(failed_traits, passed_traits) if len(passed_traits) > 1 else ""
     return only or _key_sentence(failed_traits, passed_traits) or _majority_sentence(failed_traits, passed_traits)
 
@@ -99,9 +99,9 @@ def _majority_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[s
     return f"All are {state}; {same} more of these passed. "
 
 
-def _contrast(what: str, failed: int, others: int, *, is_state: bool) -> str:
-    contrast = {"resolved": "no firing", "firing": "no resolved"}.get(what, "no other") if is_state else "no other"
-    return f"All {failed} {what} failed, {contrast} ({others} passed). "
+def _contrast(cases_text: str, failed: int, others: int, *, is_state: bool) -> str:
+    opposite = {"resolved": "firing", "firing": "resolved"}.get(cases_text, "other") if is_state else "other"
+    return f"All {failed} {cases_text} failed, no {opposite} ({others} passed). "
 
 
 def _key_sentence(failed: Sequence[dict[str, str]], passed: Sequence[dict[str, str]]) -> str:

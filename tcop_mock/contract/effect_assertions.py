@@ -144,7 +144,7 @@ def nothing_opened(result: EffectScenarioResult) -> str | Inconclusive | None:
     inconclusive = _not_rejected(result)
     if inconclusive:
         return inconclusive
-    opened, messages = _openings(step_result)
+    opened, messages = _new_incidents_and_messages(step_result)
     if not (opened or messages):
         return None
     response = describe_response(step_result.attempts[-1])
@@ -160,7 +160,7 @@ def nothing_written(result: EffectScenarioResult) -> str | Inconclusive | None:
     inconclusive = _not_rejected(result)
     if inconclusive:
         return inconclusive
-    if any(_openings(step_result)):
+    if any(_new_incidents_and_messages(step_result)):
         return Inconclusive("what is rejected opens incidents or sends messages (TCM527)", not_applicable=True)
     count = step_result.after.count - step_result.before.count
     response = describe_response(step_result.attempts[-1])
@@ -179,7 +179,7 @@ def _not_rejected(result: EffectScenarioResult) -> Inconclusive | None:
     return None
 
 
-def _openings(step_result: StepResult) -> tuple[int, int]:
+def _new_incidents_and_messages(step_result: StepResult) -> tuple[int, int]:
     """Return how many incidents were opened and how many messages were sent in a step."""
     before, after = step_result.before, step_result.after
     messages = sum(effect.location.startswith("/") for effect in after.effects)

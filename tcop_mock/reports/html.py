@@ -47,7 +47,7 @@ def html_document(verdict: Verdict, *, fail_on: Level = Level.MUST) -> str:
     add_list(
         main,
         "Known",
-        (f"{clause_label(one.clause)}: {what}" for one in known_results for what in map(_known_text, one.findings)),
+        (f"{clause_label(one.clause)}: {text}" for one in known_results for text in map(_known_text, one.findings)),
     )
     add_list(main, "Known, but not found", stale_entries(verdict))
     _clause_table(main, verdict)
