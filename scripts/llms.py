@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 DOCS, FILE = ROOT / "docs", ROOT / "llms.txt"
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _SKIPPED = ("#", "```", "|", "!", "<", "-")
-"""Beginnings of paragraphs that are no sentences."""
+"""Beginnings of paragraphs that are not sentences."""
 
 
 def page() -> str:

@@ -37,7 +37,7 @@ events. `tcop-mock list` finds shapes; `tcop-mock show ID` prints one in full.
 - Dimensions are the keys of `alarmObjInfo.dimensions` in their order in callbacks, with their JSON type and the values
   of one alarm (`--seed 1`). Keys that occur only in captured callbacks are marked *observed*. For APM and RUM these
   keys stand in `alarmObjInfo` itself, for Prometheus in its `tags`, and for CLS they are the whole body.
-- *unpublished* shapes are no published alarm callbacks of TCOP: no page prints them, or another service sends them.
+- *unpublished* shapes are not published alarm callbacks of TCOP: no page prints them, or another service sends them.
   Globs such as `*` leave them out; `emit`, `send` and `load` make them by their id. The clause TCM320 posts them.
 """
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}

@@ -211,7 +211,7 @@ def emit(  # noqa: PLR0913 - one parameter an option
     source.validate(shapes, count)
     callbacks = source.callbacks(shapes, count)
     if output_format in SCRIPT_FORMATS:
-        from tcop_mock.reports.scripts import NamedBody, request_script  # noqa: PLC0415 - most output is no script
+        from tcop_mock.reports.scripts import NamedBody, request_script  # noqa: PLC0415 - most output is not a script
 
         letters = (NamedBody(f"{one.shape.id} {one.state}", one.body) for one in callbacks)
         rules = add_headers(common.profile.delivery, reach.headers)

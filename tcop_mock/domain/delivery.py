@@ -21,7 +21,7 @@ _HTTP_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 AUTH_REJECTION_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """Statuses that reject the credentials."""
 RETRY_LATER_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""Statuses that ask for a later retry and are no answer to the request itself."""
+"""Statuses that ask for a later retry, and say nothing about the request itself."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 """A header value as Latin-1 (RFC 9110, 5.5)."""
 

@@ -29,7 +29,7 @@ class ProcessSize(NamedTuple):
     cpu_s: float
     """CPU time in seconds since they started."""
     reserves_memory: bool = False
-    """Whether a runtime with late garbage collection holds the memory, so that its size is no sign of a leak."""
+    """Whether a runtime with late garbage collection holds the memory, so that its size is not a sign of a leak."""
 
 
 def size_of(pids: Iterable[int], proc: Path = _PROC) -> ProcessSize | None:

@@ -97,7 +97,7 @@ OTHERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("body", OTHERS.values(), ids=OTHERS)
 def test_another_body_is_not_taken_for_one(body: Any) -> None:
-    """Words that any message has are no variables."""
+    """Words that any message has are not variables."""
     assert find_template_body(body) is None
     assert not (FINDER.validate(body) if isinstance(body, bytes) else FINDER.validate_tree(body)).is_valid
 

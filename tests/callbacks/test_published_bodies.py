@@ -129,7 +129,7 @@ OTHER_EDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("shape_id, dimensions", OTHER_EDITIONS.values(), ids=OTHER_EDITIONS)
 def test_dimensions_of_other_pages_are_named(shape_id: str, dimensions: dict[str, Any]) -> None:
-    """Types and keys of other years, and of the bindings of policies, are no problem."""
+    """Types and keys of other years, and of the bindings of policies, are not a problem."""
     assert named(FINDER.validate_tree(sample("2023-08", shape_id, dimensions))) == (shape_id,)
 
 

@@ -1,4 +1,4 @@
-"""Shapes that are no published alarm callbacks of TCOP: of APM, RUM and Prometheus, and of CLS."""
+"""Shapes that are not published alarm callbacks of TCOP: of APM, RUM and Prometheus, and of CLS."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_keys_in_the_object_info_identify_the_product() -> None:
 
 
 def test_a_product_with_dimensions_is_not_taken_for_one_without() -> None:
-    """Keys beside the namespace are no dimensions of it; without any key the dimensions are missing."""
+    """Keys beside the namespace are not dimensions of it; without any key the dimensions are missing."""
     body: Any = body_of(CATALOG.get("cvm/basic-monitoring"))
     del body["alarmObjInfo"]["dimensions"]
     result = FINDER.validate_tree(body)

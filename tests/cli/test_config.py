@@ -352,7 +352,7 @@ def test_no_file_changes_nothing(tcop: RunCommand, home: Path, call: str) -> Non
 
 
 def test_all_that_is_wrong_with_the_settings_is_told_at_once(tcop: RunCommand, write: Write) -> None:
-    """Each mistake of the command that runs, with its place; those of other commands are no concern of it."""
+    """Each mistake in the table of the running command is reported with its place; mistakes in other tables are not."""
     write('[check]\nwait = true\nfail-on = "musst"\n[load]\nrate = true\nworkers = true\n')
     done = tcop("check", "http://127.0.0.1:1/")
     assert done.exit_code == 2

@@ -172,7 +172,7 @@ def test_listen_can_have_a_page(tcop: RunCommand, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_the_extra_one_line_says_what_to_install(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing package is no traceback: the message names the extra, and the exit code is 2."""
+    """A missing package is not a traceback: the message names the extra, and the exit code is 2."""
     monkeypatch.setattr(console_module, "find_spec", lambda name: None if name == "starlette" else object())
     ran = tcop("console")
     assert ran.exit_code == 2

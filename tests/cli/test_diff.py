@@ -80,7 +80,7 @@ def test_equal_bodies_are_reported(tcop: RunCommand) -> None:
 
 @pytest.mark.usefixtures("captured")
 def test_another_whole_value_is_one_difference(tcop: RunCommand, tmp_path: Path) -> None:
-    """A body that is no object differs as a whole."""
+    """A body that is not an object differs as a whole."""
     (tmp_path / "c.json").write_text("[]", encoding="utf-8")
     (tmp_path / "d.json").write_text("1", encoding="utf-8")
     assert "  type     (the whole body): array [] -> number 1\n" in tcop("diff", "c.json", "d.json").stdout
@@ -101,7 +101,7 @@ def test_what_cannot_be_compared_is_refused(tcop: RunCommand, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("captured")
 def test_what_is_no_body_is_skipped_and_reported(tcop: RunCommand, tmp_path: Path) -> None:
-    """Entries of a HAR file that are no callbacks are left out, with a line each."""
+    """Entries of a HAR file that are not callbacks are left out, with a line each."""
     request = {"method": "GET", "url": "http://h/", "headers": []}
     post = request | {"method": "POST", "postData": {"mimeType": "application/json", "text": '{"x": "443"}'}}
     entries = [{"request": one, "startedDateTime": "2026-11-30T00:00:00Z"} for one in (request, post)]

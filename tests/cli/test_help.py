@@ -194,7 +194,7 @@ class Full(io.StringIO):
 def test_a_closed_standard_output_is_reported(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2 and one line; it is no error of ours."""
+    """Exit code 2 and one line; it is not an error of ours."""
     monkeypatch.setattr(sys, "stdout", None)
     assert short_way(arguments) == 2
     assert capfd.readouterr().err == "tcop-mock: standard output is closed: send it to a file, or to /dev/null\n"

@@ -89,7 +89,7 @@ def test_a_verdict_does_not_depend_on_its_reader(
     start: Start, opened: Callable[[ReceiverFactory], str], tmp_path: Path, form: list[str]
 ) -> None:
     """A check whose reader has left goes on to the end: its code and its reports are as if it had been read."""
-    url, report = opened(MUTANTS["TCM401-acknowledges-broken-json"]), tmp_path / "report.json"
+    url, report = opened(MUTANTS["TCM401-accepts-malformed-JSON"]), tmp_path / "report.json"
     process = start("check", url, "--clauses", "TCM104,TCM401", "--report", f"json={report}", *form)
     assert process.stdout is not None
     process.stdout.close()

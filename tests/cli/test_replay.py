@@ -190,7 +190,7 @@ def test_a_case_on_a_connection_is_sent_after_the_one_that_opens_it(
     done = tcop("replay", "TCM110/4", "--to", keeper.url, "--seed", "7", "--quiet")
     assert [body[:20] for body in keeper.bodies] == [b'{"sessionId":"broken', keeper.bodies[1][:20]]
     assert done.exit_code == 0
-    broken = opened(MUTANTS["TCM110-leaves-the-rest-of-what-it-refuses"])
+    broken = opened(MUTANTS["TCM110-leaves-rejected-bodies-unread"])
     assert tcop("replay", "TCM110/4", "--to", broken, "--seed", "7", "--quiet").exit_code == 1
 
 

@@ -151,6 +151,6 @@ def test_a_notice_is_sent_with_its_headers(
     ],
 )
 def test_a_wrong_header_is_refused(tcop: RunCommand, header: str, message: str) -> None:
-    """What is no header, and what is the sender's business."""
+    """Invalid headers and headers that the sender sets itself are errors."""
     done = tcop("emit", CVM, "--format", "curl", "--header", header)
     assert (done.exit_code, done.error_message) == (2, message)

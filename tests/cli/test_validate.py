@@ -83,7 +83,7 @@ def test_one_body_is_reported_in_full(tcop: RunCommand) -> None:
 
 
 def test_quiet_reports_problems_only(tcop: RunCommand) -> None:
-    """--quiet leaves out what is no reason to fail."""
+    """--quiet leaves out what is not a reason to fail."""
     body = drawn(tcop, CVM, "--set", "alarmStatus=1")
     assert tcop("validate", "-", "-q", stdin=body).stdout == ""
     bodies = body + drawn(tcop, CVM, "--set", "alarmStatus=5")
@@ -182,7 +182,7 @@ def test_a_file_is_read(tcop: RunCommand, tmp_path: Path) -> None:
 
 
 def test_users_own_shapes_are_recognised(tcop: RunCommand, tmp_path: Path) -> None:
-    """A product of the user's own catalogue is no stranger."""
+    """A product of the user's own catalogue is not a stranger."""
     (tmp_path / "acme.toml").write_text(
         'title = "Acme - queue"\nkind = "metric"\nnamespace = "qce/acme"\nregional = true\nsource = "a capture"\n'
         'assumed = []\n[policy]\ntype = "acme_queue"\nname = "Acme - queue"\n[values]\n'

@@ -139,7 +139,7 @@ def test_nothing_is_sent_to_a_url_that_is_not_verified() -> None:
 
 
 def test_a_callback_is_sent_again_byte_for_byte() -> None:
-    """The button sends the bytes of any callback again, also those that are no text."""
+    """The button sends the bytes of any callback again, also those that are not text."""
     body = b'{"a": "\xff\xfe"}'
 
     async def play() -> None:
@@ -299,7 +299,7 @@ def test_a_request_that_is_too_long_is_not_read() -> None:
 
 @pytest.mark.parametrize("path", ["/api/exchanges/9", "/api/exchanges/9/body", "/static/app.py", "/static/..%2fapp.py"])
 def test_what_is_not_there_is_not_found(path: str) -> None:
-    """An exchange that is not kept, and a file that is no part of the page, are not found."""
+    """An exchange that is not kept, and a file that is not a part of the page, are not found."""
 
     async def play() -> int:
         async with open_page() as page:

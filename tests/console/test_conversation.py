@@ -100,7 +100,7 @@ def test_only_the_latest_objects_are_searched_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_short_id_is_no_mention() -> None:
-    """An object called "a" is in every text, so it is no sign of a mention."""
+    """An object called "a" is in every text, so it is not a sign of a mention."""
     conversation = Conversation(lambda: AT_S)
     fired = _add(conversation, b'{"alarmStatus": "1", "alarmObjInfo": {"dimensions": {"objId": "a"}}}')
     assert _add(conversation, b'"a"', "slack").subject.alarm != fired.subject.alarm

@@ -277,7 +277,7 @@ class _RejectingLongBodies(IncidentReceiver):
 def test_a_refused_change_is_no_finding_of_the_clause_about_plain_callbacks(
     clauses: list[str], failed: set[str]
 ) -> None:
-    """The clause about that change reports it; without that clause nobody does, and the scenario is no pass."""
+    """The clause about that change reports it; without that clause nobody does, and the scenario is not a pass."""
     verdict = check_with_observer(_RejectingLongBodies(), clauses)
     results = _results(verdict)
     assert failed_codes(verdict) == failed

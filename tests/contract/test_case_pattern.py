@@ -61,7 +61,7 @@ def test_the_only_product_that_passes_is_reported() -> None:
 
 
 def test_nothing_is_reported_of_what_cannot_be_compared() -> None:
-    """One case, bodies that are no objects, or no passed case."""
+    """One case, bodies that are not objects, or no passed case."""
     broken = RequestCase("x", OutgoingRequest(b"{"))
     assert common_pattern([_case()], [_case()]) == ""
     assert common_pattern([_case()] * 2, []) == ""

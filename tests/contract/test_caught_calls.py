@@ -105,7 +105,7 @@ def test_a_receiver_that_keeps_nothing_teaches_nothing() -> None:
 
 
 def test_a_receiver_that_calls_nobody_is_not_judged() -> None:
-    """Where nobody said that it forwards, that is no error; the reason names what was refused."""
+    """Where nobody said that it forwards, that is not an error; the reason names what was refused."""
     log = CallLog()
     observation = calibrated(Rows(), ObservationConfig(downstream=DownstreamRecorder(), calls=log))
     results = [observation.precheck(clause) for clause in (TCM501, TCM522)]

@@ -137,7 +137,7 @@ def test_a_refusal_names_who_reports_it(status: int | None, codes: tuple[str, ..
 
 @pytest.mark.parametrize("status", [200, 302, 429, 502, 503, 504])
 def test_who_is_busy_in_company_is_not_blamed_for_it(status: int) -> None:
-    """Only a refusal that is no honest "not now" counts for the storm."""
+    """A rejection other than 429 and 503 counts as a failure of the burst."""
     assert load_failure(_problem("a", status), 3) is None
     assert load_failure(_problem("a", 500, "PUT"), 3) is None
 

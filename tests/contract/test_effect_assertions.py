@@ -146,7 +146,7 @@ def test_the_order_of_keys_is_that_of_all_levels() -> None:
     ],
 )
 def test_a_chat_message_is_written_for_people(text: str, problem: str | None) -> None:
-    """Empty words between Chinese and before units are found; a callback beside a message is no problem."""
+    """Empty words between Chinese and before units are found; a callback beside a message is not a problem."""
     result = _at("/wecom", result_of({"markdown": {"content": text}}))
     assert EFFECT_ASSERTIONS["message_complete"](result) == problem
 
@@ -168,7 +168,7 @@ def test_a_resolve_without_a_payload_is_no_message_of_its_own() -> None:
 
 
 def test_words_of_the_receivers_own_name_a_metric() -> None:
-    """The message about another metric of the same object differs in words; a unit alone is no word."""
+    """The message about another metric of the same object differs in words; a unit alone is not a word."""
     first = result_of("web-1 is busy 90%")
     before = first.step_results[0].after
 

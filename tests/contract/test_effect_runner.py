@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 IN_EFFECTS = {clause.code: clause for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
 ALL = ("TCM5*", "TCM6*", "TCM70[12]")
-IN_EACH_RUN = ("forwards-to-wecom", "resolves-at-pagerduty-without-payload")
-"""Receivers that are no proof only: both ends are covered by them."""
+IN_EACH_RUN = ("forwards-to-WeCom", "resolves-at-PagerDuty-without-a-payload")
+"""Receivers whose tests are not marked proof: they cover a chat robot and PagerDuty."""
 SERVICES = ("pagerduty", "wecom", "dingtalk", "feishu")
 ENDS = {
     Prerequisite.DOWNSTREAM: SERVICES,
@@ -41,8 +41,8 @@ async def _restart() -> None:
 
 def not_run_codes(name: str, profile: str) -> set[str]:
     """Return the clauses about what a conforming receiver does not do, and those of other profiles."""
-    service = next((service for service in SERVICES if service in name), "wecom" if "forwards" in name else "")
-    service = "wecom" if name == "wants-credentials" else service
+    service = next((service for service in SERVICES if service in name.lower()), "wecom" if "forwards" in name else "")
+    service = "wecom" if name == "needs-credentials" else service
     unmet = {prerequisite for prerequisite in ENDS if service not in ENDS[prerequisite]}
     if service and service != "pagerduty":
         unmet.add(Prerequisite.OPEN_INCIDENTS)
@@ -59,15 +59,15 @@ def not_run_codes(name: str, profile: str) -> set[str]:
         *(
             pytest.param(name, DEFAULT_PROFILE, marks=pytest.mark.proof)
             for name in CONFORMING
-            if name != "forwards-to-wecom"
+            if name != "forwards-to-WeCom"
         ),
         *((name, DEFAULT_PROFILE) for name in IN_EACH_RUN),
         *(
             pytest.param(name, profile, marks=pytest.mark.proof)
             for name in (
                 "writes-a-row-about-the-verification",
-                "resolves-at-pagerduty-without-payload",
-                "wants-credentials",
+                "resolves-at-PagerDuty-without-a-payload",
+                "needs-credentials",
             )
             for profile in ("2019-ack", "2021-verify", "2025")
         ),
@@ -350,7 +350,7 @@ def test_messages_are_looked_at_beside_an_observer() -> None:
 
 
 def test_what_is_accepted_is_not_judged_as_rejected() -> None:
-    """A receiver that accepts a broken body fails another clause. The effects of that body are no finding here."""
+    """A receiver that accepts a broken body fails another clause. The effects of that body are not a finding here."""
     for item in check_with_observer(IncidentReceiver("accepts-broken-bodies"), ["TCM527", "TCM528"]).results:
         assert item.status is ClauseStatus.ERROR
         assert "answered 200" in reason_text(item)

@@ -115,8 +115,8 @@ def test_a_large_table_without_whole_number_keys_is_searched_for_the_token(
     run(observer.rows("x"))
     assert not observer.shows_all
     strange = "100%_o'x\\"
-    for number, what in enumerate(["100%_o'x\\", "100 xo'x\\"]):
-        database.execute("INSERT INTO incidents VALUES (?, ?, '{}')", (f"new {number}", what))
+    for number, text in enumerate(["100%_o'x\\", "100 xo'x\\"]):
+        database.execute("INSERT INTO incidents VALUES (?, ?, '{}')", (f"new {number}", text))
     database.execute("""INSERT INTO incidents VALUES ('j', '', '["ins-1"]')""")
     assert len(look(observer, strange).effects) == 1
     assert len(look(observer, "ins-1").effects) == 1
@@ -188,7 +188,7 @@ def test_a_column_that_changes_like_a_state_reports(fired: dict[str, Any], resol
 
 
 def test_a_row_that_is_gone_was_open() -> None:
-    """But a state in another table is preferred; a new row alone is no state."""
+    """But a state in another table is preferred; a new row alone is not a state."""
     assert str(detect_open([row("t", 1, x="a")], [])) == "t: 1 = 1"
     both = [row("t", 1, x="a"), row("s", 1, state="on")]
     assert str(detect_open(both, [row("s", 1, state="off")])) == "s: state = 'on'"

@@ -123,7 +123,7 @@ def test_leak_patterns_mask_what_receivers_may_echo(user: str, password: str) ->
     ],
 )
 def test_a_short_secret_leaves_prose_alone(text: str) -> None:
-    """Single letters of a user ``u`` and a password ``p`` are no reason to garble a report."""
+    """A user ``u`` and a password ``p`` do not mask these letters in a report."""
     assert Credentials(Secret("u"), Secret("p")).mask(text) == text
 
 

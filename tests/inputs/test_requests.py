@@ -296,7 +296,7 @@ def test_times_that_cannot_be_moved_stay_and_are_counted() -> None:
 
 
 def test_values_are_changed_by_path() -> None:
-    """What is no object cannot be changed so; a path that is not there is reported."""
+    """A body that is not an object cannot be changed by path; a missing path is reported."""
     assert apply_edits(b'{"a": 1, "b": {"c": 2}}', [("a", "x")], ["b.c"], "f") == b'{"a":"x","b":{}}'
     for raw in (b"[1]", b"{"):
         with pytest.raises(UsageError, match=r"^f is not a JSON object: --set and --unset change values by path$"):

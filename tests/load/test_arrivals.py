@@ -17,7 +17,7 @@ RATES = st.floats(0.0, 200.0).map(lambda rate: round(rate, 1))
 
 def chance() -> random.Random:
     """Return the same chance each time."""
-    return random.Random(1)  # noqa: S311 - a schedule is no secret
+    return random.Random(1)  # noqa: S311 - a schedule is not a secret
 
 
 def test_a_constant_rate_is_evenly_spaced() -> None:

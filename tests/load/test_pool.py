@@ -137,7 +137,7 @@ def test_a_connection_that_cannot_be_trusted_is_not_kept(serve: Serve, answer: b
 
 
 def test_bytes_that_nobody_asked_for_end_an_idle_connection(serve: Serve) -> None:
-    """What comes between two pushes is no answer to the second one."""
+    """Bytes that come between two pushes are not an answer to the second one."""
 
     def script(peer: Peer) -> None:
         peer.answer(OK)
@@ -526,7 +526,7 @@ def test_one_attempt_after_the_other_on_a_kept_connection(serve: Serve) -> None:
 
 
 def test_a_fault_of_the_resolver_is_raised() -> None:
-    """What is no answer of a resolver is ours."""
+    """An error that does not come from the resolver is an error of ours."""
 
     def broken(*_: object, **__: object) -> None:
         raise LookupError("ours")

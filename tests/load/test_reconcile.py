@@ -93,7 +93,7 @@ def test_an_object_that_is_not_named_is_lost() -> None:
 
 
 def test_attempts_explain_requests_and_not_effects() -> None:
-    """As many requests as attempts are no surprise, one more is; of effects there is one, whatever the attempts."""
+    """Requests up to the number of attempts are expected, one more is not; one effect is expected for all attempts."""
     ledger = [ledger_row("a", attempts=2), ledger_row("b", attempts=2), ledger_row("c", attempts=2)]
     came = [
         *[recording_line(callback_body("a"))] * 2,
@@ -240,7 +240,7 @@ def test_a_ledger_that_cannot_be_read_is_reported_by_its_line(line: bytes, compl
     ],
 )
 def test_what_a_receiver_has_is_reported_by_its_line(row: dict[str, Any], complaint: str) -> None:
-    """A line that names nothing is no difference: it cannot be read."""
+    """A line that names no notification is not a difference: it cannot be read."""
     with pytest.raises(UsageError) as raised:
         list(read_received_items(io.BytesIO(jsonl([row])), "r"))
     assert str(raised.value).startswith(complaint)

@@ -237,7 +237,7 @@ def test_a_script_waits_where_too_much_is_under_way() -> None:
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_profile_that_looks_into_answers_does_so(*, right: bool) -> None:
-    """2019-ack wants the callback's sessionId and retCode 0; another answer is no ack."""
+    """2019-ack wants the callback's sessionId and retCode 0; another answer is not an ack."""
 
     def take(received: ReceivedRequest) -> Reply:
         session = json.loads(received.body)["sessionId"] if right else "x"
@@ -315,7 +315,7 @@ def test_a_load_that_is_cut_short_has_a_summary(kind: str) -> None:
 
 
 def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the load, and is no outcome of the receiver's."""
+    """It ends the load, and is not an outcome of the receiver."""
 
     async def broken(*_: object, **__: object) -> None:
         raise LookupError("ours")

@@ -233,7 +233,7 @@ def test_still_at_it(tcop_receiver):
 
 
 def test_stand_ins_answer_as_the_real_ends(inner: RunPytest) -> None:
-    """Each by its own rules; WeCom's robot takes 20 messages a minute of ``tcop_clock``; look-ups are no messages."""
+    """Each by its own rules; WeCom's robot takes 20 messages a minute of ``tcop_clock``; look-ups are not messages."""
     suite(
         inner,
         """

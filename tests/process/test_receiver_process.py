@@ -103,7 +103,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_it_is_ready_when_it_listens_and_gone_when_stopped(make: Callable[..., ReceiverProcess]) -> None:
-    """It gets the port in its command and in its environment; stopping twice is no error."""
+    """It gets the port in its command and in its environment; stopping twice is not an error."""
     process = make(python(LISTEN, "{port}"))
     process.start()
     assert connects("127.0.0.1", process.port)

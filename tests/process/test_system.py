@@ -25,7 +25,7 @@ def fake_process(proc: Path, pid: int, environ: bytes, *links: str) -> None:
 
 
 def test_processes_are_found_by_a_variable(tmp_path: Path) -> None:
-    """Only by its whole value; our own process is left out, and what cannot be read is no error."""
+    """Only by its whole value; our own process is left out, and what cannot be read is not an error."""
     fake_process(tmp_path, 1, b"A=1\0MARK=abc\0")
     fake_process(tmp_path, 2, b"MARK=abcd\0")
     fake_process(tmp_path, os.getpid(), b"MARK=abc\0")

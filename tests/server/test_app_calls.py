@@ -176,7 +176,7 @@ def test_an_address_leads_to_the_proxy(family: socket.AddressFamily, host: str, 
 
 
 def test_sockets_of_other_kinds_are_left_alone(tmp_path: Any) -> None:
-    """A datagram goes where it goes, and a path is no host."""
+    """A datagram goes where it goes, and a path is not a host."""
     with AppCalls(), socket.socket(socket.AF_UNIX) as sock, pytest.raises(FileNotFoundError):
         sock.connect(str(tmp_path / "none"))
 

@@ -383,7 +383,7 @@ def test_a_host_that_cannot_be_caught_is_reported(text: str, message: str) -> No
     ],
 )
 def test_services_answer_as_they_do(host: str, path: str, document: Any, answer: bytes, *, is_message: bool) -> None:
-    """Requests for access tokens are no messages."""
+    """Requests for access tokens are not messages."""
 
     async def talk(client: Client, _proxy: Any) -> bytes:
         return await client.send(post(f"http://{host}{path}", host, document))
@@ -423,7 +423,7 @@ def test_one_json_service_is_reported_from_another() -> None:
 
 
 def test_requests_for_tokens_and_of_applications() -> None:
-    """A token is no message; an application of WeCom has a token in place of a robot's key; a host may end in a dot."""
+    """A request for a token is not a message; an application of WeCom sends with a token; a host may end in a dot."""
 
     async def talk(client: Client, _proxy: Any) -> list[bytes]:
         token = await client.send(post(f"http://{WECOM_HOST}./cgi-bin/gettoken?corpid=c", WECOM_HOST, b""))

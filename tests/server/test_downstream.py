@@ -78,7 +78,7 @@ def test_pagerduty_shows_events_of_one_key_once_and_what_is_open() -> None:
 
 
 def test_groups_and_services_are_counted_apart() -> None:
-    """One message to each of two groups is no duplicate; a changing signature does not make another group."""
+    """One message to each of two groups is not a duplicate; a changing signature does not make another group."""
     there = "/dingtalk?access_token=t&timestamp={}&sign=s{}"
     ding = {"msgtype": "text", "text": {"content": "名 is down"}}
     both = [("/wecom/send?key=one", WECOM), ("/wecom/send?key=two", WECOM)]

@@ -89,7 +89,7 @@ def test_each_stub_accepts_only_post(path: str) -> None:
     ],
 )
 def test_plain_json_takes_any_method(method: str, body: bytes, status: int, *, is_message: bool) -> None:
-    """A look-up is answered and is no message; a message is judged by its body."""
+    """A look-up is answered and is not a message; a message is judged by its body."""
     response = _respond("/json/incidents?name=ins-1", body, method=method)
     assert (response.is_message, response.reply.status, response.is_accepted) == (is_message, status, status == 200)
     if status == 200:

@@ -145,16 +145,16 @@ SERVERS: dict[str, ReceiverFactory] = {
     "answers-chunked": _factory(_with_headers(("Transfer-Encoding", "chunked"))),
     "answers-and-closes": _factory(_with_headers(("Connection", "close"))),
     "answers-409-to-a-session-it-has-seen": server_factory(_rejecting_known_sessions),
-    "answers-with-the-body-in-json": _factory(
+    "answers-with-the-body-as-JSON": _factory(
         _echoing(lambda text: Reply(200, json.dumps(text).encode(), (("Content-Type", "application/json"),)))
     ),
-    "answers-with-the-body-in-escaped-html": _factory(_echoing(lambda text: html_reply(f"<p>{html.escape(text)}</p>"))),
-    "answers-with-the-body-in-plain-text": _factory(
+    "answers-with-the-body-as-escaped-HTML": _factory(_echoing(lambda text: html_reply(f"<p>{html.escape(text)}</p>"))),
+    "answers-with-the-body-as-plain-text": _factory(
         _echoing(lambda text: Reply(200, text.encode(), (("Content-Type", "text/plain"),)))
     ),
     "answers-in-100-ms": server_factory(partial(slow, 0.1)),
-    "refuses-with-422": _factory(_rejecting_with(422)),
-    "asks-for-credentials-with-401": server_factory(_rejecting_credentials_with(401), CREDENTIALS),
-    "asks-for-credentials-with-403": server_factory(_rejecting_credentials_with(403), CREDENTIALS),
+    "rejects-with-422": _factory(_rejecting_with(422)),
+    "answers-401-without-credentials": server_factory(_rejecting_credentials_with(401), CREDENTIALS),
+    "answers-403-without-credentials": server_factory(_rejecting_credentials_with(403), CREDENTIALS),
 }
 """Conforming responses of every kind. The last two require ``CREDENTIALS``, which their URLs contain."""

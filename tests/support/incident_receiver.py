@@ -135,7 +135,7 @@ class IncidentReceiver:
             self.incidents.clear()
 
     async def _answer_other_body(self, alarm: dict[str, Any], reply: Reply) -> Reply:
-        """Return the reply to a body that is no alarm."""
+        """Return the reply to a body that is not an alarm."""
         if reply.status == 200 and not alarm:
             await self._meet_verification()
             return reply
@@ -163,7 +163,7 @@ class IncidentReceiver:
         return alarm
 
     async def _meet_verification(self) -> None:
-        """Do what a bug does with a body that is no alarm."""
+        """Do what a bug does with a body that is not an alarm."""
         if self.bug == "audits-the-verification":
             self.notices.append({"verified": True})
         if self.bug == "opens-on-verification":

@@ -77,13 +77,13 @@ if BUG == "ignores-sigterm":
 server.serve_forever()
 """
 MUTANTS = {
-    "TCM703-ignores-sigterm": "ignores-sigterm",
+    "TCM703-ignores-SIGTERM": "ignores-sigterm",
     "TCM704-keeps-every-body": "keeps-every-body",
     "TCM704-leaves-files-open": "leaves-files-open",
     "TCM705-logs-headers": "logs-headers",
-    "TCM705-logs-the-headers-of-what-it-rejects": "logs-the-headers-of-what-it-rejects",
+    "TCM705-logs-headers-of-rejected-requests": "logs-the-headers-of-what-it-rejects",
 }
-"""By clause and bug; those of the clauses that look at effects, too, are no processes."""
+"""By clause and bug; those of the clauses that look at effects, too, are not processes."""
 _FASTER = {
     "stops_in_time": {"within_s": 1.0},
     "size_bounded": {"first": 20, "further": 80, "max_kib": 40.0, "noise_mib": 3.0, "max_files": 20, "limit_s": 60.0},

@@ -338,7 +338,7 @@ def test_a_schema_is_opened_by_its_target(tmp_path: Path) -> None:
     ],
 )
 def test_a_schema_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, message: str) -> None:
-    """Where it is no schema, or not all of one, a line says so; nothing is fetched."""
+    """A file that is not a schema, or not a whole one, is reported in a line; nothing is fetched."""
     file = tmp_path / "s.json"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError) as caught:
