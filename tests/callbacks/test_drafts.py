@@ -192,7 +192,7 @@ def test_bodies_are_grouped_by_their_keys() -> None:
 
 
 def test_a_body_with_little_is_drafted() -> None:
-    """What the bodies do not tell is assumed, and said to be."""
+    """Values that the bodies do not have are listed as assumed."""
     body = {
         "alarmStatus": "1",
         "alarmObjInfo": {"dimensions": {"appid": "1250000001", "id": "x-12345", "n": {"k": "v v"}}},
@@ -261,7 +261,7 @@ DRIFT: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize("change, found", DRIFT.values(), ids=DRIFT)
 def test_drift_is_reported_once(change: dict[str, Any], found: set[tuple[str, str]]) -> None:
-    """What callbacks have and their entry has not."""
+    """Keys and values that callbacks have and their entry lacks are reported once."""
     bodies = bodies_of(CVM, 2)
     for body in bodies:
         body["alarmObjInfo"]["dimensions"] |= change.get("dimensions", {})

@@ -157,7 +157,7 @@ def test_a_clause_that_needs_threads_says_so(tcop: RunCommand, module: str) -> N
 
 
 def test_an_app_has_no_address_to_post_to(tcop: RunCommand, module: str) -> None:
-    """What is to be posted by others needs a URL."""
+    """A script for another tool needs a URL; an app has none."""
     done = tcop("emit", "cvm/basic-monitoring", "--format", "curl", "--to", f"{module}:app")
     assert (done.exit_code, done.error_message) == (
         2,

@@ -107,7 +107,7 @@ def test_show_json_is_one_document(tcop: RunCommand) -> None:
 
 
 def test_show_says_what_is_assumed(tcop: RunCommand, own: str) -> None:
-    """What no source prints, and a metric without a threshold, are reported as such."""
+    """Paths without a source, and a metric without a threshold, are marked."""
     done = tcop("show", "acme/queue", "--catalog", own)
     assert "assumed: not in any source\n  namespace\n" in done.stdout
     assert "no threshold" in done.stdout

@@ -53,7 +53,7 @@ def test_a_shell_has_its_script(tcop: RunCommand, shell: str) -> None:
 
 
 def test_another_shell_is_refused(tcop: RunCommand) -> None:
-    """What there is no script for is one line with what there is."""
+    """An unknown shell is a usage error that lists the supported ones."""
     done = tcop("completion", "powershell")
     assert (done.exit_code, "'bash', 'zsh', 'fish'" in done.error_message) == (2, True)
 

@@ -117,7 +117,7 @@ def test_the_nearest_file_counts(tcop: RunCommand, write: Write, home: Path, mon
 def test_paths_are_seen_from_the_file(
     tcop: RunCommand, write: Write, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a file names lies beside it, wherever the call is made; a path that is whole stays as it is."""
+    """A relative path is resolved from the folder of the settings file; an absolute path stays as it is."""
     write(
         'target = "@target"\ncatalog = "own"\n[check]\nreport = ["junit=r.xml", "json=/r.json", "text"]\n'
         'watch = "src/**/*.py"\nlast-failed = "r.json"\n'
@@ -229,7 +229,7 @@ def test_kubernetes_sets_no_port(tcop: RunCommand, monkeypatch: pytest.MonkeyPat
 
 
 def test_every_command_names_unknown_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was meant is reported, and no value is; other variables with our prefix are not ours to name."""
+    """Each unknown variable is reported with a suggestion and without its value; names of Kubernetes are ignored."""
     monkeypatch.setenv("TCOP_MOCK_PROFIL", "s3cret")
     monkeypatch.setenv("TCOP_MOCK_FAILON", "s3cret")
     for name in ("PORT", "PORT_80_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_HTTP", "LOAD_SEED", "TOKEN", "COMPLETE"):
@@ -309,7 +309,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, write: Write) -> None:
 
 
 def test_what_is_configured_for_an_id_does_not_stop_a_file(tcop: RunCommand, write: Write, home: Path) -> None:
-    """What is said of drawing and of PagerDuty in a file is for the calls that draw and that tell PagerDuty."""
+    """Configured options of generation and PagerDuty are ignored by a call that uses neither."""
     write('target = "http://h/"\n[send]\nlang = "zh"\nintegration-key = "k"\n')
     (home / "body").write_text("{}", encoding="utf-8")
     assert tcop("send", "body", "--dry-run").exit_code == 0

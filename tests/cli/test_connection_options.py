@@ -234,7 +234,7 @@ def test_listen_forwards_with_them(server: ScriptedServer, pem: dict[str, str]) 
 
 
 def test_the_page_connects_with_them(server: ScriptedServer, pem: dict[str, str]) -> None:
-    """What the page sends, checks and loads; the commands of its findings name the same flags."""
+    """The page sends, checks and loads with these options, and its commands repeat them."""
     reach = _options(
         headers=("X-Team: a",),
         cacert=pem["authority"],

@@ -266,7 +266,7 @@ def test_addresses_and_headers_are_those_of_check(tcop: RunCommand) -> None:
 def test_a_certificate_that_does_not_verify(
     visit: Callable[..., tuple[CommandResult, int]], authority: trustme.CA, kind: str, reported: str, cure: str
 ) -> None:
-    """What the certificate says is reported all the same, no callback is sent, and --insecure looks further."""
+    """The problem is reported and no callback is sent; --insecure continues."""
     issuer = trustme.CA() if kind == "unknown" else authority
     name = "elsewhere.test" if kind == "other-name" else "127.0.0.1"
     certificate = issuer.issue_cert(name, not_after=LONG_AGO if kind == "expired" else None)

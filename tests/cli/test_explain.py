@@ -64,7 +64,7 @@ def test_samples_of_one_framework(tcop: RunCommand, code: str, framework: str, h
 
 
 def test_an_unknown_framework_is_refused(tcop: RunCommand) -> None:
-    """What there is is reported."""
+    """The error lists the known frameworks."""
     done = tcop("explain", "TCM302", "--framework", "rails")
     assert done.exit_code == 2
     assert "'flask', 'fastapi', 'django', 'express', 'spring', 'go'" in done.stderr

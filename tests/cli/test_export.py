@@ -107,7 +107,7 @@ def test_a_second_export_changes_nothing(tcop: RunCommand, tmp_path: Path) -> No
 
 @pytest.mark.proof
 def test_a_folder_is_mended(tcop: RunCommand, tmp_path: Path) -> None:
-    """What was lost or changed is written again, as after an export that was cut short."""
+    """Missing and changed files are written again, as after an interrupted export."""
     export(tcop, tmp_path)
     before = {path: raw for path, (raw, _) in content(tmp_path).items()}
     lost = [path for path in sorted(before) if path != "manifest.json"][5:15]

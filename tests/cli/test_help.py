@@ -203,7 +203,7 @@ def test_a_closed_standard_output_is_reported(
 def test_closed_standard_streams_keep_their_descriptors(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """What is opened next would else be taken for them; errors go nowhere, with their exit code."""
+    """A closed stream keeps its descriptor, so that no new file takes it; the exit code stays."""
     taken: list[int] = []
     monkeypatch.setattr("tcop_mock.cli.stdout._take_descriptor", lambda: taken.append(0))
     monkeypatch.setattr(sys, "stdin", None)

@@ -104,7 +104,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None
 
 
 def test_an_error_of_a_draft_is_reported(tcop: RunCommand) -> None:
-    """What a draft lacks to pass the lint is left to decide."""
+    """The parts that a draft lacks to pass the lint are listed as left to decide."""
     body = json.loads(emitted(tcop, "cos/bucket", "--seed", "1")[0])
     body["alarmObjInfo"]["namespace"] = "qce/acme"
     body["alarmPolicyInfo"] |= {"policyType": "acme"}

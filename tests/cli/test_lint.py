@@ -73,7 +73,7 @@ def test_warnings_alone_are_no_failure(tcop: RunCommand, tmp_path: Path) -> None
 
 
 def test_a_problem_without_remedy_and_key_has_one_line(tcop: RunCommand, tmp_path: Path) -> None:
-    """What hides in a file is shown as an escape: an entry may be somebody else's."""
+    """Control characters of an entry are printed as escapes."""
     file = entry(tmp_path, "title = \x01")
     done = tcop("list", "--lint", "--catalog", str(tmp_path))
     assert done.stdout == f"{file}: error: is not TOML: Invalid value (at line 1, column 9)\n"

@@ -125,7 +125,7 @@ def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None
 
 @pytest.mark.proof
 def test_stand_ins_answer_under_their_paths(start: Start, tcop: RunCommand) -> None:
-    """What our targets send is taken; keys are shown nowhere, in the recording neither."""
+    """Messages of our targets are accepted; no output and no recording shows a key."""
     listening = start("listen", "--count", "3", "--json", "--record", "r.jsonl")
     url, key = _url(listening), "0123456789abcdef0123456789abcdef"
     pagerduty = tcop(
@@ -183,7 +183,7 @@ def test_a_signal_ends_it_well(start: Start, number: int) -> None:
 
 @pytest.mark.proof
 def test_a_recording_survives_a_kill(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
-    """What was acknowledged is in the file, whole, and a second run adds to it."""
+    """Each acknowledged request is in the file as a whole line, and a second run appends to it."""
     for options in ([], ["--fsync"]):
         listening = start("listen", "--record", "r.jsonl", *options)
         assert tcop("send", CVM, "--to", _url(listening)).exit_code == 0

@@ -165,7 +165,7 @@ def test_a_target_that_is_not_there_is_reported(tcop: RunCommand, closed_url: st
     ],
 )
 def test_a_wrong_call_is_reported_in_a_line(tcop: RunCommand, flags: tuple[str, ...], complaint: str) -> None:
-    """What is wrong, and what to do; the code is 2, and nothing was sent."""
+    """The error names the problem and what to do; the exit code is 2, and nothing is sent."""
     done = tcop("load", *flags)
     assert (done.exit_code, complaint in done.error_message) == (2, True), done.error_message
 

@@ -25,7 +25,7 @@ _BOUND_S = 60
 
 
 class _Process:
-    """What was started, and how it ended."""
+    """A process of Locust that records its command and settings, and does not run."""
 
     started: list[tuple[list[str], LocustSettings]]
     code = 0

@@ -94,7 +94,7 @@ def test_a_parser_that_hangs_is_reported_as_late(
 
 @pytest.mark.proof
 def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, module: str) -> None:
-    """What is refused is reported once for each reason, with the exception, and with how it is seen again."""
+    """Rejections with one cause are one finding, with the exception and a command that repeats it."""
     done = tcop("check", "--model", f"{module}:parse", "--json", "--seed", "7")
     assert done.exit_code == 1
     assert set(_failed(done)) == {"TCM101", "TCM303", "TCM320"}
@@ -117,7 +117,7 @@ def test_a_schema_is_judged_by_what_it_would_refuse(tcop: RunCommand, module: st
 
 
 def test_a_schema_that_takes_any_root_is_reported(tcop: RunCommand, tmp_path: Path) -> None:
-    """What a schema takes and should not is shown as taken."""
+    """A schema that accepts any root fails TCM403, with the accepted body as evidence."""
     (tmp_path / "any.json").write_text("true", encoding="utf-8")
     done = tcop("check", "--schema", str(tmp_path / "any.json"), "--clauses", "TCM403", "--json", "--seed", "7")
     assert list(_failed(done)) == ["TCM403"]

@@ -35,7 +35,7 @@ class Keeper:
 
     @property
     def bodies(self) -> list[bytes]:
-        """What came."""
+        """Return the received bodies."""
         return [request.body for request in self.received]
 
 

@@ -111,7 +111,7 @@ def test_no_verb_shows_it(
 
 @pytest.mark.proof
 def test_no_recording_holds_it(start: Callable[..., subprocess.Popen[str]], tcop: RunCommand, tmp_path: Path) -> None:
-    """What listen records, and what is replayed from it, with the right and with wrong credentials."""
+    """No recording and no replay of it shows the password, whether the credentials are right or wrong."""
     password = CREDENTIALS.password.reveal()
     (tmp_path / "auth").write_text(f"{CREDENTIALS.user.reveal()}:{password}", encoding="utf-8")
     listening = start("listen", "--auth", "@auth", "--record", "r.jsonl", "--count", "2", "--json")

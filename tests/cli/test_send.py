@@ -74,7 +74,7 @@ class Recorder:
 
 
 def test_the_bytes_that_emit_writes_are_delivered(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """What is posted, as JSON, is exactly what emit writes for the same seed and options, and the code is 0."""
+    """The command posts exactly the bytes that emit writes for the same seed and options, as JSON."""
     recorder = Recorder(204)
     url = opened(recorder.opening("/hook?tenant=1"))
     options = ("--state", "resolved", "--lang", "zh", "--set", "alarmStatus=0", "--unset", "alarmObjInfo.region", *SEED)

@@ -48,7 +48,7 @@ def kept(done: CommandResult) -> bool:
     ],
 )
 def test_all_that_is_emitted_is_valid(tcop: RunCommand, shapes: str, profile: str, form: str) -> None:
-    """What goes out of one command goes into the other; documented forms are what the pages say, too."""
+    """Every emitted callback is valid, and the documented forms have no deviation."""
     bodies = drawn(tcop, shapes, "--profile", profile, "--form", form)
     done = tcop("validate", "-", "--profile", profile, stdin=bodies)
     reported = done.stdout.splitlines()
@@ -71,7 +71,7 @@ def test_whatever_emit_writes_of_many_is_read(tcop: RunCommand, output: str) -> 
 
 
 def test_one_body_is_reported_in_full(tcop: RunCommand) -> None:
-    """What it is first, then what is wrong, then what deviates."""
+    """The kind of the body comes first, then its problems, then its deviations."""
     body = drawn(tcop, CVM, "--set", 'durationTime="long"', "--set", "alarmStatus=1")
     done = tcop("validate", "-", stdin=body)
     assert done.exit_code == 1
@@ -143,7 +143,7 @@ def test_json_of_one_body(tcop: RunCommand, edit: str) -> None:
 
 
 def test_json_of_many_bodies(tcop: RunCommand) -> None:
-    """What they have in common, and those of which something is to be said."""
+    """The document has what all bodies share, and a row for each body with something to report."""
     bodies = drawn(tcop, CVM) + drawn(tcop, "mysql/events", "--set", 'recoverTime="2001-01-01 00:00:00"')
     done = tcop("validate", "-", "--json", stdin=drawn(tcop, CVM) + bodies)
     assert kept(done)
@@ -153,7 +153,7 @@ def test_json_of_many_bodies(tcop: RunCommand) -> None:
 
 
 def test_no_callback_at_all(tcop: RunCommand) -> None:
-    """What is none is reported, with what to do where a template wrote it."""
+    """A body that is not a callback is a problem, unless the profile is that of templates."""
     done = tcop("validate", "-", stdin=b'{"text":"CPU is high"}')
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
@@ -260,7 +260,7 @@ def test_an_event_from_elsewhere_is_a_problem(tcop: RunCommand) -> None:
 
 
 def test_the_body_of_a_template_is_reported(tcop: RunCommand) -> None:
-    """What a receiver finds in it, and what it cannot get from it; no flag is needed."""
+    """The values that a receiver finds, and those that it cannot get, are listed without a flag."""
     done = tcop("validate", "-", stdin=b'{"policy_name":"cpu","object":"web-1","status":"Trigger"}')
     assert (done.exit_code, done.stdout.splitlines()) == (
         0,

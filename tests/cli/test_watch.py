@@ -40,7 +40,7 @@ def watched(patterns: list[str], *edits: Callable[[], object]) -> tuple[list[str
 
 
 def test_a_change_runs_the_check_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changed is reported; a file that is written in several steps, and several files, are one change."""
+    """The changed file is named; a file written in several steps, and several files, are one change."""
     monkeypatch.chdir(tmp_path)
     one, two = tmp_path / "one.py", tmp_path / "two.py"
     one.write_text("1")

@@ -64,7 +64,7 @@ def test_the_life_of_an_alarm_is_one_row() -> None:
 
 
 def test_a_message_belongs_to_the_alarm_that_it_mentions() -> None:
-    """What a receiver tells others stands in the row of the alarm; a message about nothing known stands alone."""
+    """A message is grouped with the alarm whose object it names; any other message stands alone."""
     conversation = Conversation(lambda: AT_S)
     body = _lifecycle()[0]
     fired = _add(conversation, body)

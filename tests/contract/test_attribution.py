@@ -203,7 +203,7 @@ class _FaultyAmongEffects(IncidentReceiver):
 def test_a_refusal_among_effects_is_repeated_alone_before_a_clause_reports_it(
     faulty: int, status: int, expected: tuple[ClauseStatus, ...]
 ) -> None:
-    """What a scenario was refused is sent again: TCM101 or TCM102 reports it, or the burst if it was only once."""
+    """A rejected request of a scenario is sent again: TCM101 or TCM102 reports it, or TCM515 if it passes then."""
     receiver = _FaultyAmongEffects()
     receiver.faults, receiver.status = faulty, status
     results = _results(check_with_observer(receiver, ["TCM101", "TCM102", "TCM505", "TCM515"]))
@@ -360,7 +360,7 @@ GONE: list[OutgoingRequest] = []
 
 
 def test_a_receiver_that_a_request_ends_fails_one_clause() -> None:
-    """What is refused afterwards says nothing of other clauses."""
+    """Refused connections after the end of a receiver do not fail other clauses."""
     GONE.clear()
     verdict = check_timed(exits_on_emoji, ["TCM103", "TCM302", "TCM309", "TCM409"]).verdict
     assert failed_codes(verdict) == {"TCM409"}

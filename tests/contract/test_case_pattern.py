@@ -70,7 +70,7 @@ def test_nothing_is_reported_of_what_cannot_be_compared() -> None:
 
 
 def test_values_that_matter_are_shown() -> None:
-    """What differs from the control, what the answer names, and the times of a resolved alarm."""
+    """Values that differ from the control, that the answer names, and times of a resolve are shown."""
     case = _case(alarmStatus="0", recoverTime="0", policyName="a", uin="1")
     control = _case(alarmStatus="0", recoverTime="2023-01-01 00:00:00", policyName="b", uin="1", appId="2")
     assert matching_values(case, _attempt(), control) == [

@@ -273,7 +273,7 @@ def test_a_resolve_without_a_policy_id_has_a_firing() -> None:
 
 
 def test_a_scenario_sends_the_credentials_that_it_names() -> None:
-    """What is sent with a wrong password has no effect."""
+    """The scenarios of TCM527 send different credentials."""
     clause = next(clause for clause in CLAUSES if clause.code == "TCM527")
     scenarios = _build(clause, _factory(clause)).effect_scenarios
     sent = {case.request.credentials for scenario in scenarios for step in scenario.steps for case in step.cases}

@@ -164,7 +164,7 @@ def test_levels_of_forms_are_those_of_their_clauses() -> None:
 
 
 def test_a_profile_has_the_bodies_of_its_own_clauses() -> None:
-    """What only another profile demands is not in the corpus."""
+    """Bodies of clauses of other profiles are not in the corpus."""
 
     def names(profile: str) -> set[str]:
         files = ExportBuilder(CATALOG, [], 7, load_profile(profile)).files()

@@ -158,7 +158,7 @@ def test_a_program_may_get_the_callback_as_it_is() -> None:
 
 
 def test_a_resolve_without_a_payload_is_no_message_of_its_own() -> None:
-    """What follows up on an event need not name the object again."""
+    """A follow-up to an event need not name the object again."""
     result = result_of("web-1 cpu_usage")
     step_result = result.step_results[0]
     follow_up = Effect('{"event_action": "resolve"}', "/pagerduty", "resolve k", "r", "k", is_follow_up=True)
@@ -302,7 +302,7 @@ def _alarm_case(name: str) -> RequestCase:
 def test_what_was_acknowledged_survives(
     mode: str, *, accepted: bool, effects: tuple[str, ...], is_cut_short: bool, verdict: str | None
 ) -> None:
-    """What was not acknowledged is pushed again; an effect may name an alarm by its object."""
+    """Only acknowledged alarms must have an effect; the effect may name the object of the alarm."""
     answer = Attempt(Outcome.from_status(200 if accepted else 503), 0.0, 0.0, 0.1, status=200 if accepted else 503)
     acked = Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200)
     cases = (_alarm_case("one"), _alarm_case("two"))

@@ -226,7 +226,7 @@ def test_late_requests_give_way_where_another_one_is_answered() -> None:
 def test_they_do_not_give_way_to_a_receiver_that_answers_nothing_meanwhile(
     is_answered: Callable[[], Coroutine[object, object, bool]] | None,
 ) -> None:
-    """What serves one request after the other would be later still."""
+    """No further request starts while a receiver that serves one at a time is late."""
     assert starts(RequestSlots(2, 10, 1.0, is_answered), [3.0] * 6) == [0.0, 0.0, 3.0, 3.0, 6.0, 6.0]
 
 

@@ -267,7 +267,7 @@ def seen(observer: LogObserver) -> list[str]:
 
 
 def test_each_new_line_is_an_effect(tmp_path: Path) -> None:
-    """What the file held before does not count; blank lines do not, either; what is open is unknown."""
+    """Only new lines count; blank lines and old ones do not, and open incidents are unknown."""
     file = tmp_path / "app.log"
     file.write_text("an old line about ins-1\n")
     observer = LogObserver.parse(LogFile(file).lines_since, None)

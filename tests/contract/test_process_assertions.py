@@ -223,7 +223,7 @@ def test_each_callback_is_another_alarm() -> None:
 
 
 def test_a_clause_that_is_cut_short_has_no_result() -> None:
-    """What a process does within half of the time proves nothing."""
+    """A clause about the process that is cut short has an empty outcome."""
     outcome = ProcessRunner.outcome_so_far(
         load_clauses()[0], process_callbacks(CaseFactory(CATALOG, Generator(7), "X"))
     )

@@ -485,7 +485,7 @@ def test_an_interrupted_run_keeps_its_results() -> None:
 
 
 def test_a_receiver_that_is_late_when_concurrent_is_asked_once_more_before_the_run() -> None:
-    """What it has not answered yet would make the next callbacks late; requests go out one by one then."""
+    """A receiver late with concurrent requests gets one more callback, and then one request at a time."""
     sent: list[float] = []
 
     async def post(*_: object, deadline_s: float, **_options: object) -> Attempt:

@@ -215,7 +215,7 @@ CAPTURED = {
 
 @pytest.mark.parametrize("raw, message", CAPTURED.values(), ids=CAPTURED)
 def test_what_is_wrong_with_a_request_is_reported(raw: bytes, message: str) -> None:
-    """What no callback's request has is a problem of the whole body."""
+    """A property that requests of callbacks do not have is a problem of the whole body."""
     [one] = found(raw)
     assert Issue("", message) in one.parsed.problems
 

@@ -114,7 +114,7 @@ def test_what_is_not_json_is_not_sent(raw: bytes) -> None:
 
 
 def test_documents_of_ours_hold_bodies() -> None:
-    """What emit --json printed, and lists of objects."""
+    """Bodies are read from a list of objects and from the output of emit --json."""
     tree = json.loads(FIRING)
     assert _bodies(json.dumps([tree, tree]).encode()) == [FIRING, FIRING]
     assert _bodies(json.dumps({"version": 1, "seed": 1, "callbacks": [{"body": tree}]}).encode()) == [FIRING]

@@ -86,7 +86,7 @@ def test_what_was_held_up_is_reported_when_the_one_it_waited_for_has_ended() -> 
 
 
 def test_a_batch_is_counted_before_it_grows() -> None:
-    """What was recorded is all there, across batches, and taken once."""
+    """Records of several batches are counted completely, and only once."""
     recorder = StatsRecorder()
     times = 2 * SHORT_BATCH + 3
     for _ in range(times):

@@ -28,7 +28,7 @@ def test_a_constant_rate_is_evenly_spaced() -> None:
 
 
 def test_lanes_share_the_same_moments() -> None:
-    """What several processes do together is what one would do alone."""
+    """Several workers together start at the moments at which one worker would."""
     stages = [Stage(1.0, 0.0, 40.0), Stage(1.0, 40.0, 40.0), Stage(0.5, 40.0, 0.0)]
     shared = [constant_arrivals(stages, worker=lane, workers=3) for lane in range(3)]
     assert sorted(itertools.chain(*shared)) == pytest.approx(list(constant_arrivals(stages)))

@@ -64,7 +64,7 @@ def test_processes_do_not_draw_each_others() -> None:
 
 
 def test_the_first_alarms_of_a_policy_have_a_serial() -> None:
-    """What is drawn of one policy at a time is what is drawn one by one, also across blocks; and it never ends."""
+    """Bodies of one policy are those of the whole sequence, across blocks and for any number."""
     bodies = BodyRenderer(Generator(3), CATALOG.get(CVM))
     assert bodies.for_policy(5, 100, 300) == [
         bodies.body(5 + POLICIES_IN_ROTATION * number) for number in range(100, 400)

@@ -46,7 +46,7 @@ def test_too_few_are_reported_ahead_with_advice() -> None:
 
 @posix
 def test_as_many_connections_as_the_limit_allows() -> None:
-    """What the hard limit leaves, or many where there is none."""
+    """The number of connections is the hard limit less a reserve, or a million without a limit."""
     assert max_connections(lambda: (256, 4096)) == 4032
     assert max_connections(lambda: (256, INFINITE)) == 1_000_000
     assert max_connections() >= 1

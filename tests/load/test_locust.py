@@ -47,7 +47,7 @@ class Clock:
 
 
 def test_orders_travel_through_the_environment() -> None:
-    """What one process writes, another one reads; the target goes by itself."""
+    """Settings survive the environment; the password does not stand in it twice."""
     orders = LocustSettings(_TARGET, 7, "2019-ack", "cvm/*=2", "flapping", 0.5, 3, 2.0, ("/a", "/b"))
     environ = orders.to_environ() | {"TCOP_MOCK_TARGET": "http://u:swordfish@127.0.0.1:8080/hook", "HOME": "/root"}
     assert LocustSettings.from_environ(environ) == orders

@@ -30,7 +30,7 @@ class _Timeout(contextlib.AbstractContextManager[None]):
 
 
 class _Answer:
-    """What the client gives in a ``with`` statement."""
+    """Response of the client as a context manager."""
 
     def __init__(self, status: int, *, late: bool = False) -> None:
         self.status_code, self.headers = status, {"Retry-After": "1"}.items()
@@ -134,7 +134,7 @@ def test_a_failed_notification_is_retried_and_reported_as_lost(made: Callable[..
 
 
 def test_pages_of_locust_show_no_password(made: Callable[..., Any]) -> None:
-    """What they print as the host has no userinfo."""
+    """The host that Locust prints has no userinfo."""
     user = made(_Answer(200))
     assert user.host == user.environment.host == "http://127.0.0.1:9"
     assert _SECRET not in str(vars(user.environment))

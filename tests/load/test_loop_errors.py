@@ -10,7 +10,7 @@ from tcop_mock.load.timer import propagate_loop_errors, report_error
 
 
 def test_the_first_fault_is_raised() -> None:
-    """What the system says of a connection is none; a second fault changes nothing; then the handler is the old one."""
+    """Errors of connections are ignored, the first other error is raised, and the old handler returns."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()

@@ -37,7 +37,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\
 
 
 class Ended(NamedTuple):
-    """What became of one attempt."""
+    """Result of one attempt."""
 
     outcome: Outcome
     status: int | None
@@ -52,7 +52,7 @@ def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 class Wired(NamedTuple):
-    """What became of some attempts, and of their wire."""
+    """Results of some attempts, and of their connections."""
 
     ended: list[Ended]
     connections: int
@@ -213,7 +213,7 @@ def test_an_answer_that_has_begun_is_not_asked_for_again(serve: Serve) -> None:
 
 
 def test_an_answer_before_the_request_is_out_ends_the_connection(serve: Serve) -> None:
-    """What is left of the request would be read as the next one."""
+    """The connection is closed, because a receiver would read the rest of the request as the next one."""
 
     def script(peer: Peer) -> None:
         peer.read_some()
@@ -227,7 +227,7 @@ def test_an_answer_before_the_request_is_out_ends_the_connection(serve: Serve) -
 
 @pytest.mark.proof
 def test_a_request_that_is_read_slowly_is_answered(serve: Serve) -> None:
-    """What the receiver has no room for yet is sent when it has."""
+    """The rest of a large request is sent when the receiver has room for it."""
 
     def script(peer: Peer) -> None:
         while True:
@@ -238,7 +238,7 @@ def test_a_request_that_is_read_slowly_is_answered(serve: Serve) -> None:
 
 
 def test_a_machine_without_descriptors_is_no_refusal(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What we cannot open says nothing of the receiver: cancelled, and why is kept."""
+    """An attempt without a free descriptor is cancelled, and the reason is kept."""
 
     async def none_left(*_: object, **__: object) -> None:
         raise OSError(24, "Too many open files")

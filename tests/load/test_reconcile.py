@@ -157,7 +157,7 @@ def test_a_body_without_a_session_is_known_by_its_bytes() -> None:
 
 @pytest.mark.parametrize("form", [Form.DOCUMENTED, Form.EVENTBRIDGE, Form.CLOUDEVENTS])
 def test_identities_are_those_of_the_generator(form: Form) -> None:
-    """What a body shows is what it was drawn as: session, object and, but of CloudEvents, state."""
+    """A body has the session, the object and, except in CloudEvents, the state of its callback."""
     shapes = Catalog.load().match("cvm/basic-monitoring" if form is Form.DOCUMENTED else "antiddos/events")
     generator = Generator(7, form=form)
     states = (State.FIRING, State.RESOLVED) if form is Form.DOCUMENTED else (State.FIRING,)
@@ -247,14 +247,14 @@ def test_what_a_receiver_has_is_reported_by_its_line(row: dict[str, Any], compla
 
 
 def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is longer than any body is refused by its length."""
+    """A line longer than any body is rejected by its length."""
     monkeypatch.setattr("tcop_mock.load.ledger._MAX_LINE_BYTES", 100)
     with pytest.raises(UsageError, match=r"^r:2: is longer than "):
         list(read_received_items(io.BytesIO(b"\n" + b"x" * 102), "r"))
 
 
 def test_half_a_pair_of_surrogates_is_stored_as_an_escape() -> None:
-    """What no UTF-8 can write is compared all the same, and told."""
+    """Text that UTF-8 cannot encode is compared, and shown as an escape."""
     found = compared([ledger_row("\ud800")], [{"session": "\ud800", "object": "\udfff"}, {"object": "\udfff"}])
     assert found.lost.notifications == 0
     assert [one.object_id for one in found.unknown.examples] == ["\\udfff"]

@@ -59,7 +59,7 @@ def read_by_h11(head: bytes, body: bytes) -> ResponseReader | None:
 @given(st.sampled_from(PARTS[:8]), st.lists(st.sampled_from(PARTS[8:]), max_size=5), st.binary(max_size=3))
 @example(b"http/1.1 200 OK\r\n", [b"Content-Length: 2\r\n"], b"")
 def test_no_head_is_read_otherwise(start: bytes, fields: list[bytes], noise: bytes) -> None:
-    """What is taken here h11 takes, with the same status, the same end of the body and the connection kept."""
+    """Each head that the cache accepts is read by h11 with the same status, length and reuse."""
     head = b"".join([start, *fields]) + noise + b"\r\n"
     plain = HeadCache(CAP)[head]
     if plain is None:

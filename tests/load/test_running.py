@@ -94,7 +94,7 @@ def test_what_waits_longer_than_the_deadline_is_dropped_and_reported() -> None:
 
 
 def test_the_warm_up_counts_for_nothing_but_the_series() -> None:
-    """What was due in it is left out of all totals, and told beside them."""
+    """Attempts of the warm-up are in the series and in no total."""
     done = run_load(lambda _: ACK, make_plan(stages=constant_stages(200, 0.5), warm_up_s=0.2))
     assert (done.summary.warm_up_attempts, done.summary.acked) == (40, 60)
     assert sum(one.acked for one in done.summary.series) == 100
@@ -176,7 +176,7 @@ def notifications(count: int, gap_s: float = 0.01) -> list[ScheduledCallback]:
 
 
 def test_a_script_is_played_with_the_retries_of_the_profile() -> None:
-    """What is refused is pushed again, the same bytes, as often as the profile says: amplification."""
+    """A rejected push is sent again with the same bytes, as often as the profile says."""
     seen: dict[bytes, int] = {}
 
     def take(received: ReceivedRequest) -> Reply:

@@ -154,7 +154,7 @@ def test_an_objective_that_cannot_fail_is_rejected(model: LoadModel, text: str, 
     ],
 )
 def test_what_is_no_objective_is_refused(text: str, complaint: str) -> None:
-    """What is wrong and how it should look, in one line, before anything is sent."""
+    """An invalid objective is an error of one line with the right form."""
     with pytest.raises(UsageError) as raised:
         parse_objectives([text], LoadModel.OPEN)
     assert str(raised.value) == complaint

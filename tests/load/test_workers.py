@@ -93,7 +93,7 @@ def test_a_load_in_several_processes_can_be_cut_short(end_s: float, monkeypatch:
 
 @pytest.mark.usefixtures("measured_workers")
 def test_a_worker_that_fails_says_so() -> None:
-    """What it cannot do ends the load with its own words."""
+    """The error of a worker ends the load with its message."""
     plan = make_plan(workers=2, stages=constant_stages(10, 1), mix=(("nosuch/shape", 1.0),))
     with pytest.raises(TcopMockError, match="a worker failed: unknown shape 'nosuch/shape'"):
         asyncio.run(WorkerPool(plan, Generator(1), (), "asyncio").run(lambda *_: None))

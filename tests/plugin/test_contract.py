@@ -294,7 +294,7 @@ def test_a_receiver_that_is_not_there_is_reported_in_a_line(inner: RunPytest) ->
 
 
 def test_an_app_that_does_not_start_is_reported_in_a_line(inner: RunPytest) -> None:
-    """What an ASGI app says when it fails to start up is the message of the test that wants it."""
+    """The start-up error of an ASGI app is the message of the test that needs it."""
     output = text_of(inner(ONE_LINE, target="apps.sick_asgi"))
     assert "tcop-mock: apps:sick_asgi: the app did not start up: no database" in output
 
@@ -333,7 +333,7 @@ def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPyte
 
 
 def test_known_findings_fail_no_test(inner: RunPytest, pytester: pytest.Pytester) -> None:
-    """What a baseline lists is skipped as known; what it lists and nobody finds any more is shown; the rest fails."""
+    """A finding in the baseline is skipped as known, a stale entry is shown, and other findings fail."""
     report = ["--tcop-report=json=report.json", FEW]
     (pytester.path / "known.json").write_text('{"version": 1, "findings": []}', encoding="utf-8")
     assert inner(ONE_LINE, *report, "--tcop-baseline=known.json", target="apps.hasty_wsgi").ret == 1

@@ -29,7 +29,7 @@ def record(request):
 
 
 def test_the_same_test_gets_the_same_callbacks(inner: RunPytest, pytester: pytest.Pytester) -> None:
-    """What is drawn depends on a test's id and --tcop-seed, and on nothing else: not on order, not on other tests."""
+    """Callbacks depend on the test's id and --tcop-seed only, not on the order or other tests."""
 
     def drawn(*arguments: str) -> tuple[bytes, bytes]:
         inner(PRINTS, *arguments).assert_outcomes(passed=2 - ("-k" in arguments))

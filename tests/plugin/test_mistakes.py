@@ -66,7 +66,7 @@ def test_a_wrong_option_ends_the_run(inner: RunPytest, option: str) -> None:
 def test_a_wrong_line_of_the_ini_file_ends_the_run(
     inner: RunPytest, pytester: pytest.Pytester, line: str, message: str
 ) -> None:
-    """What is wrong in the ini file is refused where a test uses our fixtures, and nobody else minds."""
+    """An invalid ini value fails tests that use our fixtures, and no other tests."""
     pytester.makeini(f"[pytest]\n{line}")
     assert refusal(inner(CONTRACT, target="apps.wsgi")).startswith(message)
     assert inner("def test(): pass").ret == 0
@@ -117,7 +117,7 @@ TARGETS = {
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_that_is_none_is_reported(inner: RunPytest, target: str) -> None:
-    """What ``tcop_target`` returns and cannot be sent to is reported in a line, without its password."""
+    """An unusable value of ``tcop_target`` is reported in one line without its password."""
     message = set_up_failure(inner("def test(_tcop_target_under_test): pass", target=target))
     assert message.startswith(TARGETS[target])
     assert "geheim" not in message

@@ -185,7 +185,7 @@ def test(tcop_receiver):
 
 
 def test_errors_in_the_servers_threads_reach_the_test(inner: RunPytest) -> None:
-    """What a test's own handler raises fails the test: while it waits, or else when it is over; all of them."""
+    """All errors of a test's own handler fail the test: while it waits, or at its end."""
     result = suite(
         inner,
         """

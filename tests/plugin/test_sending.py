@@ -75,7 +75,7 @@ def test_starts_with_a_body(tcop_sender, tcop_alarm):
 
 
 def test_blocking_work_is_ended_by_what_interrupts_it() -> None:
-    """What is raised in the thread that waits cancels the work; what the work raises comes through."""
+    """An interrupt in the waiting thread cancels the work; errors of the work are raised."""
     cancelled = []
 
     def interrupts() -> None:

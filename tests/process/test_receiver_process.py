@@ -326,7 +326,7 @@ def test_a_group_whose_leader_ended_long_ago_is_left_alone(
 
 
 def test_a_second_stop_does_nothing(make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is gone is not ended again."""
+    """A receiver that has ended gets no signal."""
     process = make(python(LISTEN))
     process.start()
     process.stop()

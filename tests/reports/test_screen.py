@@ -278,7 +278,7 @@ def test_without_findings_the_last_line_names_the_flag(results: tuple[ClauseResu
 
 
 def test_clauses_without_a_result_are_a_few_lines() -> None:
-    """What a finding explains is counted in one line; three other reasons are shown in short, the rest is counted."""
+    """Clauses that a finding explains are one line, three other reasons are shown, and the rest is counted."""
 
     def error(code: str, reason: str, level: Level = Level.MUST) -> ClauseResult:
         return ClauseResult(make_clause(code, "x", level), ClauseStatus.ERROR, reason=reason)

@@ -204,7 +204,7 @@ def test_a_kept_contract_says_how_far_it_reaches() -> None:
 
 
 def test_every_report_has_the_notes_of_a_run() -> None:
-    """What a run did in another way is reported in text, JSON, JUnit, HTML and Markdown."""
+    """Text, JSON, JUnit, HTML, Markdown and NDJSON show the notes of a run."""
     verdict = replace(make_verdict(PASSED), notes=("The plain callback of this run is tke/pod.",))
     for format_name in ("text", "json", "junit", "html", "markdown", "ndjson"):
         assert "The plain callback of this run is tke/pod." in render(format_name, verdict, fail_on=Level.MUST).decode()

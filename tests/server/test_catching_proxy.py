@@ -542,7 +542,7 @@ def test_python_leads_connections_to_the_proxy(tmp_path: Path) -> None:
 
 
 def test_python_prints_nothing_without_a_module_of_the_user(tmp_path: Path) -> None:
-    """What a receiver prints may be looked at as its effects."""
+    """A receiver in Python prints nothing of ours, because its output may be observed."""
     found = proxy_environment(8123, tmp_path, None, {})
     done = subprocess.run([sys.executable, "-c", ""], env=found, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")

@@ -71,7 +71,7 @@ FIELDS = [
 
 
 class Seen(NamedTuple):
-    """What a client and the server's owner see."""
+    """Answers that a client gets, and requests that the server's owner sees."""
 
     answers: bytes
     captures: list[tuple[str, str, tuple[tuple[str, str], ...], bytes, int | None]]

@@ -45,7 +45,7 @@ _TESTS: dict[tuple[object, ...], ClauseTest] = {}
 
 
 class CachedClauseTests(ClauseTests):
-    """What clauses send, shared by all runs of this process: most of the time of a short run goes there."""
+    """Requests of clauses, built once for all runs of this process: building takes most of a short run."""
 
     __slots__ = ()
 

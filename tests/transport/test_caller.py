@@ -178,7 +178,7 @@ def test_a_synchronous_call_inside_of_a_running_loop_works(kind: str) -> None:
 
 
 def test_an_app_s_background_tasks_go_on_between_calls() -> None:
-    """What an ASGI app does after its answer is done while the test waits; the next call shares the thread again."""
+    """Background tasks of an ASGI app run while the test waits; the next call uses the same thread."""
     done, threads = threading.Event(), list[int]()
     tasks: list[asyncio.Task[None]] = []
 
@@ -308,7 +308,7 @@ def test_ctrl_c_while_an_app_runs_ends_the_run() -> None:
 
 
 def test_a_caller_that_has_left_calls_in_another_thread() -> None:
-    """What an app's own tasks want after the run is done, too."""
+    """Calls of an app's tasks run in another thread after the run."""
     waiting = ThreadCaller()
     done: Any = Future()
     done.set_result(None)
@@ -448,7 +448,7 @@ def test_without_a_run_an_asgi_app_runs_in_the_running_loop() -> None:
 
 
 def test_a_coroutine_function_of_a_synchronous_caller_has_a_loop_of_its_own() -> None:
-    """What it raises counts as for a function."""
+    """An exception of a coroutine function counts like that of a function."""
 
     async def store(alarm: dict[str, Any]) -> None:
         if alarm:

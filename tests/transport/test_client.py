@@ -452,7 +452,7 @@ def test_the_plan_knows_of_the_client() -> None:
 
 
 class _DjangoClient:
-    """What ``django.test.Client`` does, as far as it is used."""
+    """The parts of ``django.test.Client`` that are used."""
 
     handler = None
 
@@ -481,7 +481,7 @@ class _DjangoResponse:
 
 
 class _AsyncDjangoClient(_DjangoClient):
-    """What ``django.test.AsyncClient`` does."""
+    """The parts of ``django.test.AsyncClient`` that are used."""
 
     response: Any = _DjangoResponse()
 

@@ -112,7 +112,7 @@ def test_a_loop_is_closed_with_its_tasks(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_awaiting_has_a_loop_of_its_own() -> None:
-    """What is awaited raises through it."""
+    """An exception of the awaitable is raised."""
 
     async def fails() -> None:
         raise ValueError("mine")

@@ -67,7 +67,7 @@ def test_what_does_not_raise_is_taken() -> None:
     ],
 )
 def test_what_raises_says_why(problem: BaseException, status: int, text: str) -> None:
-    """What nobody raises on purpose is a 500, the rest a 422; the text is a line that moves no cursor."""
+    """A usual programming error is a 500, any other exception a 422; the message is one printable line."""
     attempt = _post(_raising(problem))
     assert attempt.status == status
     assert [reason.message for reason in attempt.parse_errors] == [text]

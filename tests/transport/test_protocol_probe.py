@@ -137,7 +137,7 @@ def test_plain_http_behind_https_is_reported(outcome: Outcome) -> None:
     ],
 )
 def test_what_is_behind_https_is_reported(outcome: Outcome, detail: str, greeting: bytes, cause: str) -> None:
-    """What begins as HTTP inside TLS and is broken is an answer of a receiver."""
+    """Broken HTTP inside TLS is an answer of the receiver; other protocols are named."""
     assert identified(lambda peer: peer.send(greeting).read_some(), outcome, "https", detail) == cause
 
 

@@ -126,7 +126,7 @@ def test_a_handshake_that_hangs_times_out(serve: Serve, post: PostOnce) -> None:
 
 
 def test_http_to_a_tls_port_is_no_http_answer(serve: Serve, post: PostOnce, authority: trustme.CA) -> None:
-    """What a TLS receiver says to plain HTTP is an alert or nothing, and never an acknowledgement."""
+    """Plain HTTP to a TLS port gets an alert or nothing, and is never acknowledged."""
     server = serve(answering(context_of(authority.issue_cert("127.0.0.1"))))
     assert post(server.url).outcome in {Outcome.BAD_ANSWER, Outcome.RESET_BEFORE_ANSWER}
 
