@@ -56,6 +56,7 @@ class BoundedWaitTransport:
     is_counting: bool = True
     """Whether late answers count. In a phase that expects them they do not."""
     _counted_until_s: float = field(default=0.0, init=False)
+    _spent_on_cut_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self.late_s = max(_MIN_LATE_S, _LATE_SHARE * self.deadline_s)
@@ -65,6 +66,11 @@ class BoundedWaitTransport:
         self.late_s = max(self.late_s, min(_LATE_FACTOR * preflight.expected_s, _MAX_LATE_SHARE * self.deadline_s))
         if preflight.slow:
             self.spent_s = _FULL_WAIT_DEADLINES * self.deadline_s
+
+    def forgive_cut_requests(self) -> None:
+        """Take back what was spent on requests that never ended: a receiver may wait for their rest."""
+        self.spent_s -= self._spent_on_cut_s
+        self._spent_on_cut_s = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -87,7 +93,9 @@ class BoundedWaitTransport:
         if attempt.duration_s < _ROUNDING * late_s:
             return attempt
         if self.is_counting:
-            self.spent_s += max(0.0, attempt.ended_s - max(attempt.started_s, self._counted_until_s))
+            waited_s = max(0.0, attempt.ended_s - max(attempt.started_s, self._counted_until_s))
+            self.spent_s += waited_s
+            self._spent_on_cut_s += waited_s if request.truncate_at is not None else 0.0
             self._counted_until_s = attempt.ended_s
         is_given_up = waits_briefly and attempt.outcome is Outcome.TIMED_OUT
         return replace(attempt, outcome=Outcome.CANCELLED, detail=TOO_SLOW) if is_given_up else attempt

@@ -213,6 +213,8 @@ class ContractRun:
             unrunnable: list[ClauseResult] = []
             phase_deadline = deadline - self._reserved_s(phase, preflight, deadline)
             self._bounded.is_counting = phase not in _PHASES_OF_LATE_ANSWERS
+            if phase is Phase.SLOW_SENDER:
+                self._bounded.forgive_cut_requests()
             try:
                 async with asyncio.timeout(deadline - self.clock()):
                     if phase is Phase.MAIN:

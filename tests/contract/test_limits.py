@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,6 +101,19 @@ def test_a_phase_in_which_receivers_are_late_does_not_count() -> None:
     transport.is_counting = False
     assert {attempt.outcome for attempt in send(transport, 10)} == {Outcome.TIMED_OUT}
     assert transport.spent_s == 0.0
+
+
+def test_what_was_spent_on_requests_without_an_end_is_taken_back_on_request() -> None:
+    """Whether a receiver waits for the rest of a request says nothing about the ones that end."""
+    receiver = Receiver(*[9.0] * 7)
+    transport = BoundedWaitTransport(receiver, receiver.clock, D)
+    send(transport, 1)
+    send(transport, 5, replace(PLAIN, truncate_at=1))
+    assert transport.is_over
+    transport.forgive_cut_requests()
+    transport.forgive_cut_requests()
+    assert transport.spent_s == D
+    assert [attempt.outcome for attempt in send(transport, 2)] == [Outcome.TIMED_OUT, Outcome.CANCELLED]
 
 
 def test_the_time_that_we_need_to_send_is_not_the_receiver_s() -> None:

@@ -213,3 +213,15 @@ def test_late_answers_of_one_moment_are_no_finding(numbers: tuple[int, ...], cod
     assert failed_codes(verdict) == codes
     burst = next(item for item in verdict.results if item.clause.code == "TCM515")
     assert codes or "late at one moment, and in time alone and in a burst" in burst.reason
+
+
+def test_a_receiver_that_a_cut_body_occupies_fails_the_clause_about_slow_senders() -> None:
+    """One that serves one client at a time, and waits for the rest of a cut body, is late before that clause."""
+
+    def timing(request: OutgoingRequest, _number: int) -> Timing:
+        if request.truncate_at is not None:
+            return Timing(6.0)
+        return Timing(15.0) if request.segment_sizes else Timing()
+
+    verdict = check_timed(timing, ["TCM406", "TCM407"], workers=1).verdict
+    assert "TCM407" in failed_codes(verdict)
