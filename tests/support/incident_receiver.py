@@ -32,6 +32,15 @@ _RETRY_PAUSE_S = 0.1
 _NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes", "remembers-ten", "remembers-for-5-s"})
 """Bugs that send a notice even if no incident changes."""
 
+_FAILS_AT: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "fails-without-a-region": lambda alarm: "region" not in alarm["alarmObjInfo"],
+    "fails-at-text-for-the-duration": lambda alarm: isinstance(alarm.get("durationTime"), str),
+    "fails-at-emoji": lambda alarm: any(sign > "\uffff" for sign in alarm["alarmPolicyInfo"]["policyName"]),
+    "fails-at-a-percent-sign": lambda alarm: "%" in alarm["alarmPolicyInfo"]["policyName"],
+    "fails-at-an-empty-value": lambda alarm: alarm["alarmPolicyInfo"]["conditions"].get("currentValue") == "",
+}
+"""Bugs that end the work behind the response with an exception."""
+
 
 def describe_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a notice about an alarm, in order."""
@@ -254,6 +263,8 @@ class IncidentReceiver:
 
     async def _process(self, alarm: dict[str, Any]) -> None:
         await asyncio.sleep(self.delay_s)
+        if self.bug in _FAILS_AT and _FAILS_AT[self.bug](alarm):
+            return
         if self.bug == "loses-in-a-burst" and len(self.tasks) > 4:
             return
         is_known = self._remembers(alarm["sessionId"])
