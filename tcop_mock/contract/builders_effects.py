@@ -114,6 +114,14 @@ class ScenarioAlarm:
         return RequestCase(title, request, self.alarm.shape_id, variant, is_changed=self.is_unusual or bool(change))
 
     @property
+    def recovered_at(self) -> datetime | None:
+        """The end that its resolve shows; ``None`` before there is a resolve."""
+        shown = self.changes.get("resolves", {}).get("set", {}).get("recoverTime")
+        with contextlib.suppress(ValueError, TypeError):
+            return datetime.fromisoformat(shown)
+        return next((callback.recovered_at for callback in self.callbacks if callback.recovered_at), None)
+
+    @property
     def identity(self) -> str:
         """The body of its firing callback without session, times and values: what other alarms do not have."""
         return json.dumps(_without_keys(self.callback("fires").to_dict()), sort_keys=True)
@@ -222,9 +230,7 @@ def dimension_strings(alarm: Alarm) -> Iterator[str]:
 def lifetime(alarms: Iterable[ScenarioAlarm]) -> tuple[datetime, datetime | None]:
     """Return the start and the end of the first of these alarms."""
     first = next(iter(alarms))
-    return first.alarm.first_occurred_at, next(
-        (callback.recovered_at for callback in first.callbacks if callback.recovered_at), None
-    )
+    return first.alarm.first_occurred_at, first.recovered_at
 
 
 def all_sent_text(steps: Iterable[Step]) -> str:

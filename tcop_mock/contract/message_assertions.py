@@ -1,4 +1,4 @@
-"""Assertions about the texts of effects: names, times, states and characters that a message shows."""
+"""Assertions about the texts of effects: names, states and characters that a message shows."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.assertions import NO_FIRST_EFFECT, decodings
-from tcop_mock.contract.timestamps import find_timestamps, utc_shifts_s
+from tcop_mock.contract.time_assertions import TIME_ASSERTIONS
 from tcop_mock.domain.contract import Inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
 
-    from tcop_mock.contract.timestamps import TimestampInText
     from tcop_mock.domain.contract import EffectScenarioResult
     from tcop_mock.domain.effects import Effect
 
-_MONTHS = 12
 _REPLACEMENT = "\ufffd"
-_HOUR_S = 3600
 
 _UNIT = r"%|(?:[KMGTkmgt]i?)?(?:[Bb]it|[Bb]yte|B|b)(?:s|ps|/s)?|ms|us|Count|Times"
 
@@ -191,57 +187,6 @@ def states_distinguishable(result: EffectScenarioResult) -> str | Inconclusive |
     return None
 
 
-def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = False) -> str | Inconclusive | None:
-    """Assert that times are shown as the instants that were sent.
-
-    Args:
-        result: the scenario's result.
-        only_with_offset: check only times with an offset from UTC.
-    """
-    expected_content = result.scenario.expected_content
-    texts = [effect.text for effect in result.step_results[-1].after.effects]
-    timestamps = [time for text in texts for time in find_timestamps(text) if time.has_offset or not only_with_offset]
-    sent_times = [time for time in (expected_content.started_at, expected_content.recovered_at) if time]
-    shift_sets = [utc_shifts_s(_without_exact(timestamps, sent_times, sent_at), sent_at) for sent_at in sent_times]
-    for name, sent_at, shifts in zip(("firstOccurTime", "recoverTime"), sent_times, shift_sets, strict=False):
-        if not shifts and utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
-            return f"{name} is shown with month and day in each other's place"
-        if not (shifts or only_with_offset) and _shows_start_of(timestamps, sent_at):
-            return f"{name} is shown with its day, and zeros as its time of day"
-    if not any(shift_sets):
-        return Inconclusive(
-            f"no time of the alarm is shown{' with its offset from UTC' if only_with_offset else ''}",
-            not_applicable=True,
-        )
-    for name, shifts in zip(("firstOccurTime", "recoverTime"), shift_sets, strict=False):
-        exact_shifts = {shift for shift, has_offset in shifts if has_offset}
-        if exact_shifts and 0 not in exact_shifts:
-            return f"{name} is shown {_format_shift(min(exact_shifts, key=abs))}"
-        naive_shifts = {shift for shift, has_offset in shifts if not (has_offset or exact_shifts)}
-        if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
-            return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
-    return None
-
-
-def _shows_start_of(timestamps: Sequence[TimestampInText], sent_at: datetime) -> bool:
-    """Return whether one of the times is the beginning of the day, as it is written or as an instant."""
-    midnight = sent_at.replace(hour=0, minute=0, second=0)
-    return any((0, time.has_offset) in utc_shifts_s([time], midnight) for time in timestamps)
-
-
-def _with_day_as_month(time: datetime) -> datetime:
-    """Return a time with day and month exchanged; the same time if that is not a valid date."""
-    return time.replace(month=time.day, day=time.month) if time.day <= _MONTHS else time
-
-
-def _without_exact(
-    timestamps: Sequence[TimestampInText], sent_times: Sequence[datetime], sent_at: datetime
-) -> list[TimestampInText]:
-    """Return the times that are not the instant of another one that was sent: that may be some hours before."""
-    others = [other for other in sent_times if other != sent_at]
-    return [time for time in timestamps if not any((0, True) in utc_shifts_s([time], other) for other in others)]
-
-
 def no_mass_mention(result: EffectScenarioResult) -> str | None:
     """Assert that no message repeats a mass mention from a text of the alarm."""
     for effect in result.step_results[-1].after.effects:
@@ -250,10 +195,6 @@ def no_mass_mention(result: EffectScenarioResult) -> str | None:
                 f"a message to {effect.location} mentions everybody, because a text of the alarm contains the mention"
             )
     return None
-
-
-def _format_shift(shift_s: float) -> str:
-    return f"{abs(shift_s) / _HOUR_S:g} hours too {'late' if shift_s > 0 else 'early'}"
 
 
 def _without_values(effect: Effect, names: Sequence[str]) -> str:
@@ -287,7 +228,7 @@ def _text_leaves(text: str, *, is_nested_read: bool = True) -> Iterator[str]:
             yield value
 
 
-MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
+MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = TIME_ASSERTIONS | {
     assertion.__name__: assertion
     for assertion in (
         resolves_forwarded_alike,
@@ -295,7 +236,6 @@ MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = {
         characters_whole,
         message_complete,
         states_distinguishable,
-        timestamps_match,
         no_mass_mention,
     )
 }

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _TIMESTAMP = re.compile(
-    r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ]+(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d{1,9})?"
+    r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[T ]+(?:(上午|下午) ?)?(\d{1,2}):(\d{2}):(\d{2})(?:[.,]\d{1,9})?"
+    r"(?: ?([AaPp])\.?[Mm]\b\.?)?"
     r" ?(Z\b|UTC\b(?![+-])|GMT\b(?![+-])|(?:UTC|GMT)?[+-]\d{2}:?\d{2}|(?:UTC|GMT)[+-]\d{1,2}\b)?"
 )
 
@@ -23,6 +24,8 @@ _QUARTER_HOUR_S = 900
 
 _DAY_S = 86_400
 
+_NOON = 12
+
 
 class TimestampInText(NamedTuple):
     """A time found in a text."""
@@ -30,19 +33,27 @@ class TimestampInText(NamedTuple):
     time: datetime
     """Without offset: in UTC if the offset is known, otherwise as written."""
     has_offset: bool
+    start: int = 0
+    """Where it starts in the text."""
 
 
 def find_timestamps(text: str) -> Iterator[TimestampInText]:
     """Yield the times in a text: with an offset from UTC, without one, and as Unix time."""
     for match in _TIMESTAMP.finditer(text):
+        *date, before, hour, minute, second, after, zone = match.groups()
+        half = {"上午": "AM", "下午": "PM", None: ""}[before] or (f"{after}M" if after else "")
+        half = half if 1 <= int(hour) <= _NOON else ""
+        text = " ".join([*date, hour, minute, second, half]).rstrip()
         try:
-            time = datetime.strptime(" ".join(match.groups()[:6]), "%Y %m %d %H %M %S")  # noqa: DTZ007 - see below
+            time = datetime.strptime(text, "%Y %m %d %I %M %S %p" if half else "%Y %m %d %H %M %S")  # noqa: DTZ007 - see below
         except ValueError:
             continue
-        offset = _offset(match[7])
-        yield TimestampInText(time if offset is None else time - offset, offset is not None)
+        offset = _offset(zone)
+        yield TimestampInText(time if offset is None else time - offset, offset is not None, match.start())
     for match in _EPOCH.finditer(text):
-        yield TimestampInText(datetime.fromtimestamp(int(match[1]), UTC).replace(tzinfo=None), has_offset=True)
+        yield TimestampInText(
+            datetime.fromtimestamp(int(match[1]), UTC).replace(tzinfo=None), has_offset=True, start=match.start()
+        )
 
 
 def utc_shifts_s(timestamps: Iterable[TimestampInText], sent_at: datetime) -> set[tuple[float, bool]]:

@@ -323,3 +323,38 @@ def test_what_was_acknowledged_survives(
     assert (text is None) is (verdict is None)
     alone = result._replace(step_results=result.step_results[:1])
     assert EFFECT_ASSERTIONS["acked_survives"](alone) == Inconclusive(NO_FIRST_EFFECT)
+
+
+@pytest.mark.parametrize(
+    "text, failure",
+    [
+        ("恢复时间: 2023-08-07 14:30:15", "'恢复时间'"),
+        ("**恢复时间**：2023-08-07 14:30:15", "'恢复时间'"),
+        ("<b>Recovered at:</b> 2023-08-07 14:30:15", "'Recovered at'"),
+        ('{"until": "2023-08-07T14:30:15+08:00"}', "'until'"),
+        ('{"title": "End time", "value": "2023-08-07 14:30:15"}', "'End time'"),
+        ("Resolved at 2023-08-07 14:30:15, recoverTime 2023-08-07 13:01:02", None),
+        ("Send: 2023-08-07 14:30:15", None),
+        ("RESOLVED 2023-08-07 14:30:15", None),
+        ("no time", None),
+    ],
+)
+def test_what_is_shown_as_the_end_is_compared(text: str, failure: str | None) -> None:
+    """Only where its name says that it is the end, and the right one is shown nowhere."""
+    result = result_of(text)
+    content = replace(EXPECTED_CONTENT, recovered_at=STARTED.replace(hour=13, minute=1, second=2))
+    found = EFFECT_ASSERTIONS["end_is_sent"](
+        result._replace(scenario=replace(result.scenario, expected_content=content))
+    )
+    assert found is None if failure is None else str(found).endswith(failure)
+    assert EFFECT_ASSERTIONS["end_is_sent"](result) is None
+
+
+def test_a_leap_day_is_in_no_other_year() -> None:
+    """The years beside it have no such day."""
+    result = result_of("2023-02-28 12:30:15")
+    content = replace(EXPECTED_CONTENT, started_at=datetime(2024, 2, 29, 12, 30, 15))  # noqa: DTZ001 - Beijing time
+    found = EFFECT_ASSERTIONS["timestamps_match"](
+        result._replace(scenario=replace(result.scenario, expected_content=content))
+    )
+    assert isinstance(found, Inconclusive)

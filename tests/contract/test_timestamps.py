@@ -28,6 +28,10 @@ HOUR_S = 3600
         ("2023-08-07T12:30:15Z", 8 * HOUR_S, True),
         ("2023-08-07 20:30:15", 8 * HOUR_S, False),
         ("2023-08-07 04:30:15", -8 * HOUR_S, False),
+        ("2023-08-07 12:30:15 PM", 0, False),
+        ("2023/8/7 下午12:30:15", 0, False),
+        ("2023-08-07 20:30:15 PM", 8 * HOUR_S, False),
+        ("2023-08-07 12:30:15 a.m.", -12 * HOUR_S, False),
     ],
 )
 def test_a_time_is_read_with_its_offset(text: str, shift_s: float, *, offset_known: bool) -> None:

@@ -352,7 +352,26 @@ class IncidentReceiver:
         if self.bug == "shifts-twice":
             start = datetime.strptime(time_of(alarm, "firstOccurTime"), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the bug
             notice["since"] = str(start + timedelta(hours=8))
+        if notice["state"] == "resolved" and time_of(alarm, "recoverTime") not in _NO_TIMES:
+            self._show_end(notice, start, datetime.fromisoformat(_parse_beijing_time(time_of(alarm, "recoverTime"))))
         return notice
+
+    def _show_end(self, notice: dict[str, Any], start: datetime, end: datetime) -> None:
+        """Add the end of an alarm to its notice, or what a bug takes for it."""
+        if self.bug == "has-a-clock-of-twelve-hours":
+            notice |= {"since": f"{start:%Y-%m-%d %I:%M:%S}", "recovered_at": f"{end:%Y-%m-%d %I:%M:%S}"}
+        elif self.bug == "writes-a-clock-of-twelve-hours":
+            notice |= {"since": f"{start:%Y-%m-%d %I:%M:%S %p}", "recovered_at": f"{end:%Y-%m-%d %I:%M:%S %p}"}
+        elif self.bug == "writes-the-week-year":
+            notice |= {"since": f"{start:%G-%m-%d %H:%M:%S}", "recovered_at": f"{end:%G-%m-%d %H:%M:%S}"}
+        elif self.bug == "shows-the-arrival-as-the-end":
+            notice["recovered_at"] = datetime.now(_BEIJING).isoformat(timespec="seconds")
+        elif self.bug == "shows-the-start-as-the-end":
+            notice["recovered_at"] = start.isoformat()
+        elif self.bug == "knows-when-it-was-told":
+            notice |= {"received_at": str(datetime.now(_BEIJING)), "closed_at": str(datetime.now(_BEIJING))}
+        else:
+            notice["recovered_at"] = end.isoformat()
 
     async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
         assert self.forward

@@ -103,6 +103,10 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM524-forwards-a-resolve-without-recoverTime-as-firing": partial(
         WECOM_RECEIVER, "takes-recover-time-for-the-state"
     ),
+    "TCM523-has-a-clock-of-twelve-hours": partial(IncidentReceiver, "has-a-clock-of-twelve-hours"),
+    "TCM523-writes-the-week-year": partial(IncidentReceiver, "writes-the-week-year"),
+    "TCM523-shows-the-arrival-as-the-end": partial(IncidentReceiver, "shows-the-arrival-as-the-end"),
+    "TCM523-shows-the-start-as-the-end": partial(IncidentReceiver, "shows-the-start-as-the-end"),
     "TCM525-drops-a-numeric-status": partial(IncidentReceiver, "knows-text-only"),
     "TCM526-cuts-the-body-at-1-KiB": partial(IncidentReceiver, "cuts-at-1-kib"),
     "TCM527-acts-before-it-authenticates": partial(IncidentReceiver, "acts-before-it-checks", credentials=CREDENTIALS),
