@@ -150,7 +150,9 @@ def build_alarms(
         )
         if "like" in table:
             alarm = _vary(alarms[table["like"]].alarm, unique, table.get("differs_in", ()), factory, shape)
-        texts = dict(table.get("set", {})) | ({table["long_value"]: _LONG_TEXT} if "long_value" in table else {})
+        texts = dict(table.get("set", {}))
+        if "long_value" in table:  # a message that is cut still names the alarm
+            texts[table["long_value"]] = f"{unique.policy_id} {_LONG_TEXT}"
         for key, text in texts.items():
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
         if "starts_at" in table:

@@ -50,6 +50,9 @@ _STEPS_OF_TWO_LIVES = 4
 
 _NUMBERS = re.compile(r"\d+(?:[.:,-]\d+)*")
 
+_FIRING_WORD = re.compile(r"\b(?:firing|fired|triggered|alerting|alarming)\b|告警中|触发|未恢复", re.IGNORECASE)
+_OVER_WORD = re.compile(r"\b(?:resolved?|recovered|recovery|ok|closed|over)\b|(?<!未)恢复|解除", re.IGNORECASE)
+
 _MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
 _MACHINE_PLACES = frozenset({"/json"})
 """Services that no person reads."""
@@ -73,6 +76,23 @@ def resolves_forwarded_alike(result: EffectScenarioResult) -> str | None:
     other_texts = [(effect.location, _without_values(effect, names)) for effect in other_resolve.new_effects]
     if any(text not in firing_texts for text in texts) and other_texts and firing_texts.issuperset(other_texts):
         return f"{other_resolve.step.title}: the message is worded like the one for its firing"
+    return None
+
+
+def not_forwarded_as_resolve(result: EffectScenarioResult) -> str | None:
+    """Assert that the messages of the last step are not worded like those of the resolve in step 2.
+
+    The steps are: one alarm fires, is resolved, another fires, a callback comes that is no resolve.
+    """
+    if len(result.step_results) < _STEPS_OF_TWO_LIVES:
+        return None
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    firing, resolve, other_firing, other = (
+        {(effect.location, _without_values(effect, names)) for effect in step_result.new_effects}
+        for step_result in result.step_results
+    )
+    if other & (resolve - firing - other_firing):
+        return f"{result.step_results[-1].step.title}: the message is worded like the one for a resolve"
     return None
 
 
@@ -187,6 +207,24 @@ def states_distinguishable(result: EffectScenarioResult) -> str | Inconclusive |
     return None
 
 
+def states_not_exchanged(result: EffectScenarioResult) -> str | None:
+    """Assert that messages do not call the firing of the first step over, and the resolve of the last step firing."""
+    names = sorted(result.scenario.unique_tokens, key=len, reverse=True)
+    firing_texts, resolve_texts = (
+        [_without_values(effect, names) for effect in result.step_results[number].new_effects] for number in (0, -1)
+    )
+    is_exchanged = (
+        len(result.step_results) > 1
+        and any(map(_says_over_only, firing_texts))
+        and any(_FIRING_WORD.search(text) and not _OVER_WORD.search(text) for text in resolve_texts)
+    )
+    return "firing is shown as resolved, and resolved as firing" if is_exchanged else None
+
+
+def _says_over_only(text: str) -> bool:
+    return bool(_OVER_WORD.search(text)) and not _FIRING_WORD.search(text)
+
+
 def no_mass_mention(result: EffectScenarioResult) -> str | None:
     """Assert that no message repeats a mass mention from a text of the alarm."""
     for effect in result.step_results[-1].after.effects:
@@ -232,10 +270,12 @@ MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = TIME_A
     assertion.__name__: assertion
     for assertion in (
         resolves_forwarded_alike,
+        not_forwarded_as_resolve,
         texts_kept,
         characters_whole,
         message_complete,
         states_distinguishable,
+        states_not_exchanged,
         no_mass_mention,
     )
 }

@@ -33,7 +33,7 @@ _OPEN = re.compile(r"\s*(?P<table>[^:]+?)\s*:\s*(?P<condition>.+?)\s*", re.DOTAL
 _SQLITE_STEPS = 10_000
 """Instructions of SQLite between two checks of the time limit."""
 _READ_ONLY = {
-    "sqlite": ("PRAGMA query_only = ON", "PRAGMA busy_timeout = 2000"),
+    "sqlite": ("PRAGMA query_only = ON", f"PRAGMA busy_timeout = {int(_DEADLINE_S * 1000)}"),
     "postgresql": (
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         f"SET statement_timeout = {int(_DEADLINE_S * 1000)}",

@@ -358,3 +358,9 @@ def test_a_leap_day_is_in_no_other_year() -> None:
         result._replace(scenario=replace(result.scenario, expected_content=content))
     )
     assert isinstance(found, Inconclusive)
+
+
+@pytest.mark.parametrize("name", ["not_forwarded_as_resolve", "states_not_exchanged"])
+def test_a_scenario_that_ended_early_is_not_compared(name: str) -> None:
+    """The clause about its first step reports it."""
+    assert EFFECT_ASSERTIONS[name](result_of("web-1 RESOLVED")) is None

@@ -48,7 +48,7 @@ def describe_alarm(alarm: dict[str, Any]) -> dict[str, Any]:
     dimensions = info["dimensions"]
     metric_or_event = conditions.get("metricShowName") or conditions.get("eventShowName")
     names = [dimensions.get(key) for key in ("objName", "objId", "unInstanceId")]
-    state = "resolved" if str(alarm["alarmStatus"]) == "0" else "firing"
+    state = "resolved" if str(alarm.get("alarmStatus")) == "0" else "firing"
     return {
         "state": state,
         "what": metric_or_event,
@@ -185,7 +185,7 @@ class IncidentReceiver:
         """Return the rejection of known sessions or alarms, for bugs that reject them."""
         if self.bug in {"conflicts", "breaks-on-retries"} and alarm["sessionId"] in self.seen_at_s:
             return Reply(409 if self.bug == "conflicts" else 500)
-        firing = str(alarm["alarmStatus"]) == "1"
+        firing = str(alarm.get("alarmStatus")) == "1"
         known_keys = {"breaks-on-repeats": self.incidents if firing else (), "breaks-on-ended": self.closed_keys}.get(
             self.bug, ()
         )
@@ -213,7 +213,7 @@ class IncidentReceiver:
 
     def _shortcut_reply(self, alarm: dict[str, Any], reply: Reply) -> Reply | None:
         """Return the reply to alarms that a bug drops or rejects."""
-        is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm["alarmStatus"]) == "0"
+        is_event, is_resolved = alarm.get("alarmType") == "event", str(alarm.get("alarmStatus")) == "0"
         is_tke = alarm["alarmPolicyInfo"]["policyType"].startswith("k8s")
         is_cvm = alarm["alarmPolicyInfo"]["policyType"].startswith("cvm")
         if self.bug == "drops-the-first-after-a-start" and self.is_cold:
@@ -223,7 +223,7 @@ class IncidentReceiver:
             return reply
         if self.bug in {"knows-text-only", "knows-numbers-only"}:
             known_type = str if self.bug == "knows-text-only" else int
-            if not isinstance(alarm["alarmStatus"], known_type):
+            if not isinstance(alarm.get("alarmStatus"), known_type):
                 return reply
         if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
             return reply
@@ -283,7 +283,9 @@ class IncidentReceiver:
     def _is_resolved(self, alarm: dict[str, Any]) -> bool:
         if self.bug == "takes-recover-time-for-the-state":
             return time_of(alarm, "recoverTime") not in _NO_TIMES
-        return str(alarm["alarmStatus"]) == "0"
+        if self.bug == "takes-the-unknown-for-a-resolve":
+            return str(alarm.get("alarmStatus")) != "1"
+        return str(alarm.get("alarmStatus")) == "0"
 
     def _remembers(self, session_id: str) -> bool:
         """Return whether a session was seen, as far as the memory of a bug goes."""
@@ -342,6 +344,8 @@ class IncidentReceiver:
         notice = describe_alarm(alarm)
         if self.bug == "reads-utc":
             notice["since"] = time_of(alarm, "firstOccurTime").replace(" ", "T") + "+00:00"
+        if self.bug == "takes-the-unknown-for-a-resolve":
+            notice["state"] = "resolved" if self._is_resolved(alarm) else "firing"
         start = datetime.fromisoformat(notice["since"])
         if self.bug == "reads-noon-as-midnight":
             notice["since"] = start.replace(hour=start.hour % 12).isoformat()
@@ -424,6 +428,20 @@ def _with_own_words(text: str, alarm: dict[str, Any], notice: dict[str, Any]) ->
     return text.replace(str(notice["what"]), own_words(alarm))
 
 
+def _with_other_state(text: str, _alarm: dict[str, Any], notice: dict[str, Any]) -> str:
+    other = "FIRING" if notice["state"] == "resolved" else "RESOLVED"
+    return text.replace(notice["state"].upper(), other, 1)
+
+
+def _without_state_of_events(text: str, alarm: dict[str, Any], notice: dict[str, Any]) -> str:
+    return text.replace(notice["state"].upper(), "", 1) if alarm.get("alarmType") == "event" else text
+
+
+def _with_state_last(text: str, _alarm: dict[str, Any], notice: dict[str, Any]) -> str:
+    state = f"**{notice['state'].upper()}** "
+    return (text.removeprefix(state) + state)[:600]
+
+
 _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] = {
     "mentions-everybody": lambda text, _alarm, _notice: text.replace("&lt;", "<"),
     "cuts-characters": lambda text, _alarm, _notice: text.encode()[:2048].decode("utf-8", "replace"),
@@ -437,6 +455,9 @@ _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] =
     "shows-every-threshold": _with_threshold,
     "forwards-the-body": lambda text, alarm, _: f"{text[:12]}{json.dumps(alarm, ensure_ascii=False)[:1500]}",
     "has-own-words": _with_own_words,
+    "exchanges-states": _with_other_state,
+    "shows-no-state-of-events": _without_state_of_events,
+    "shows-the-state-last": _with_state_last,
     "shows-a-dict": lambda text, alarm, notice: (
         f"{_with_own_words(text, alarm, notice)}\n{alarm['alarmObjInfo']['dimensions']}"
     ),
