@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from tcop_mock.contract.assertions import NO_FIRST_EFFECT, describe_response, matches_status
@@ -215,6 +216,44 @@ def acked_implies_effect(result: EffectScenarioResult) -> str | Inconclusive | N
     return f"{len(unseen)} of {len(acked_tokens)} acknowledged alarms have no effect" if unseen else None
 
 
+def texts_unmixed(result: EffectScenarioResult) -> str | None:
+    """Assert that no effect shows the object of one alarm with the policy of another one.
+
+    An effect about several alarms, as a summary is, shows both of each.
+    """
+    step_result = result.step_results[-1]
+    names = [(_own_dimensions(case.request.body), _own_policy(case.request.body)) for case in step_result.step.cases]
+    mixed = 0
+    for effect in step_result.after.effects:
+        about = [(effect.mentions(objects), effect.mentions(policies)) for objects, policies in names]
+        mixed += (True, False) in about and (False, True) in about and (True, True) not in about
+    return f"{_format_count(mixed, 'effect')} with the object of one alarm and the policy of another" if mixed else None
+
+
+def _own_dimensions(body: bytes) -> frozenset[str]:
+    return unique_tokens_of_body(body) - _own_policy(body)
+
+
+def _own_policy(body: bytes) -> frozenset[str]:
+    tree = json.loads(body)
+    return frozenset({tree["sessionId"], *(tree["alarmPolicyInfo"][key] for key in ("policyId", "policyName"))})
+
+
+def acked_resolves_close(result: EffectScenarioResult) -> str | Inconclusive | None:
+    """Assert that each acknowledged resolve of the last step closes the incident of its alarm."""
+    step_result = result.step_results[-1]
+    before, after = (snapshot.open_incidents or () for snapshot in (step_result.before, step_result.after))
+    pairs = zip(step_result.step.cases, step_result.attempts, strict=True)
+    acked = [unique_tokens_of_body(case.request.body) for case, attempt in pairs if attempt.accepted]
+    was_open = [tokens for tokens in acked if any(incident.mentions(tokens) for incident in before)]
+    if not was_open or len(result.step_results) < len(result.scenario.steps):
+        return Inconclusive(NO_FIRST_EFFECT)
+    still_open = [tokens for tokens in was_open if any(incident.mentions(tokens) for incident in after)]
+    if len(still_open) == len(was_open):
+        return Inconclusive(NOT_CLOSED)
+    return f"{len(still_open)} of {len(was_open)} acknowledged resolves close nothing" if still_open else None
+
+
 def acked_survives(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that each alarm that was acknowledged in the second step has an effect after the receiver has ended.
 
@@ -305,6 +344,8 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = MESSAGE
         nothing_written,
         downstream_accepts,
         acked_implies_effect,
+        texts_unmixed,
+        acked_resolves_close,
         acked_survives,
         dedup_key_stable,
     )

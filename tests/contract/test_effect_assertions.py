@@ -364,3 +364,45 @@ def test_a_leap_day_is_in_no_other_year() -> None:
 def test_a_scenario_that_ended_early_is_not_compared(name: str) -> None:
     """The clause about its first step reports it."""
     assert EFFECT_ASSERTIONS[name](result_of("web-1 RESOLVED")) is None
+
+
+def alarm_body(number: int) -> bytes:
+    """Return a callback with ids of its own."""
+    policy = {"policyId": f"policy-{number}000", "policyName": f"policy name {number}000"}
+    info = {"dimensions": {"objId": f"ins-{number}234567x"}}
+    return json.dumps({"sessionId": f"session-{number}", "alarmPolicyInfo": policy, "alarmObjInfo": info}).encode()
+
+
+def burst_result(*texts: str, opened: tuple[str, ...] = (), still_open: tuple[str, ...] = ()) -> EffectScenarioResult:
+    """Return the result of two acknowledged pushes, with effects and open incidents of these texts."""
+    cases = tuple(RequestCase("x", OutgoingRequest(alarm_body(number))) for number in (1, 2))
+    acked = replace(REFUSED, status=200, outcome=Outcome.ACKED)
+    before = EffectSnapshot((), tuple(map(Effect, opened)))
+    after = EffectSnapshot(tuple(map(Effect, texts)), tuple(map(Effect, still_open)))
+    result = result_of()
+    step_result = StepResult(replace(STEP, cases=cases), (acked, acked), before, after)
+    return result._replace(step_results=(step_result,))
+
+
+@pytest.mark.parametrize(
+    "texts, failure",
+    [
+        (("ins-1234567x policy-1000", "policy-2000 ins-2234567x"), None),
+        (("ins-1234567x policy-1000 and ins-2234567x policy-2000",), None),
+        (("ins-1234567x",), None),
+        (("ins-1234567x policy-2000", "x"), "1 effect with the object of one alarm and the policy of another"),
+    ],
+)
+def test_effects_that_mix_two_alarms_are_counted(texts: tuple[str, ...], failure: str | None) -> None:
+    """A summary of several alarms shows both of each."""
+    assert EFFECT_ASSERTIONS["texts_unmixed"](burst_result(*texts)) == failure
+
+
+def test_resolves_that_close_nothing_are_counted() -> None:
+    """Unless nothing was open, or nothing is ever closed: other clauses report that."""
+    check = EFFECT_ASSERTIONS["acked_resolves_close"]
+    both = ("ins-1234567x", "ins-2234567x")
+    assert check(burst_result()) == Inconclusive(NO_FIRST_EFFECT)
+    assert check(burst_result(opened=both)) is None
+    assert check(burst_result(opened=both, still_open=both[:1])) == "1 of 2 acknowledged resolves close nothing"
+    assert "TCM505" in check(burst_result(opened=both, still_open=both)).reason  # type: ignore[union-attr]

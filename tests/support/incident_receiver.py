@@ -105,6 +105,7 @@ class IncidentReceiver:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     seen_at_s: dict[str, float] = field(default_factory=dict)
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
+    shared_object: dict[str, Any] = field(default_factory=dict)
     is_ending: bool = False
     is_cold: bool = True
 
@@ -273,7 +274,16 @@ class IncidentReceiver:
         self._remember(alarm["sessionId"])
         if is_known and self.bug != "forwards-each-attempt":
             return
+        if self.bug == "shares-the-object":
+            self.shared_object = alarm["alarmObjInfo"]
+            await asyncio.sleep(0.002)
+            alarm = {**alarm, "alarmObjInfo": self.shared_object}
         is_resolved = self._is_resolved(alarm)
+        statuses = {key: incident["status"] for key, incident in self.incidents.items() if key != self.key(alarm)}
+        if self.bug == "writes-the-whole-list-back" and is_resolved:
+            await asyncio.sleep(0.01)
+            for key, status in statuses.items():
+                self.incidents[key]["status"] = status
         if (self._close if is_resolved else self._open)(alarm) or self.bug in _NOTIFIES_ALWAYS:
             notice = self._notice(alarm)
             self.notices += [notice] * (2 if self.bug == "notifies-twice" else 1)
