@@ -138,6 +138,7 @@ def build_alarms(
         tables: by name. ``like`` (another name) and ``differs_in`` (keys of dimensions, ``object``, ``subject`` - its
             metric or event -, ``policy``, ``region``, ``account``): a copy with differences. ``set``: texts of
             dimensions, each followed by a unique suffix; ``policy_name``: the same for the name of the policy.
+            ``is_longer = true``: each text of its dimensions that names the object has one more digit.
             ``long_value``: key of a dimension whose text becomes 1 KiB long. ``starts_at``: its first time, in Beijing.
             ``can_resolve = false``: an event that
             never resolves. ``has_threshold = false``: a metric without a threshold. ``changes``: by action, changes to
@@ -155,6 +156,8 @@ def build_alarms(
             texts[table["long_value"]] = f"{unique.policy_id} {_LONG_TEXT}"
         for key, text in texts.items():
             alarm = replace(alarm, dimensions={**alarm.dimensions, key: f"{text} {unique.policy_id}"})
+        if table.get("is_longer"):
+            alarm = replace(alarm, dimensions={key: _longer(value) for key, value in alarm.dimensions.items()})
         if "starts_at" in table:
             alarm = replace(alarm, first_occurred_at=datetime.fromisoformat(table["starts_at"]))
         if "policy_name" in table:
@@ -262,6 +265,10 @@ def _vary(original: Alarm, unique: Alarm, differences: Sequence[str], factory: C
                 dimensions={**alarm.dimensions, difference: _different_value(original, difference, factory, shape)},
             )
     return alarm
+
+
+def _longer(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    return f"{value}0" if isinstance(value, str) and _OBJECT_NAME.fullmatch(value) else value
 
 
 def _about_other_subject(original: Alarm, factory: CaseFactory, shape: Shape) -> Alarm:

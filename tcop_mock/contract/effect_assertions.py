@@ -119,6 +119,18 @@ def not_acked_if_lost(result: EffectScenarioResult) -> str | None:
     return None
 
 
+def retry_forwarded(result: EffectScenarioResult) -> str | None:
+    """Assert that a push which was not acknowledged is forwarded when it comes again and is acknowledged then."""
+    first, *later = result.step_results
+    if any(attempt.accepted for attempt in first.attempts):
+        return None
+    for step_result in later:
+        if any(attempt.accepted for attempt in step_result.attempts) and not step_result.after.count:
+            answers = f"first {describe_response(first.attempts[0])}, then {step_result.attempts[0].status}"
+            return f"{step_result.step.title}: {answers}, and never forwarded"
+    return None
+
+
 def forwards_despite_fault(result: EffectScenarioResult) -> str | Inconclusive | None:
     """Assert that messages of other alarms are forwarded during a fault, and that of the first one after it."""
     first, *later = result.step_results
@@ -339,6 +351,7 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = MESSAGE
         retries_accepted,
         answered_in_time,
         not_acked_if_lost,
+        retry_forwarded,
         forwards_despite_fault,
         nothing_opened,
         nothing_written,

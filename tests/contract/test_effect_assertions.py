@@ -406,3 +406,13 @@ def test_resolves_that_close_nothing_are_counted() -> None:
     assert check(burst_result(opened=both)) is None
     assert check(burst_result(opened=both, still_open=both[:1])) == "1 of 2 acknowledged resolves close nothing"
     assert "TCM505" in check(burst_result(opened=both, still_open=both)).reason  # type: ignore[union-attr]
+
+
+def test_a_retry_that_is_refused_again_decides_nothing() -> None:
+    """TCOP pushes it once more; the clause is about retries that are acknowledged."""
+    first = result_of()
+    acked = replace(REFUSED, status=200, outcome=Outcome.ACKED)
+    for attempt, is_failed in ((REFUSED, False), (acked, True)):
+        retry = first.step_results[0]._replace(attempts=(attempt,))
+        found = EFFECT_ASSERTIONS["retry_forwarded"](first._replace(step_results=(*first.step_results, retry)))
+        assert bool(found) is is_failed

@@ -139,6 +139,13 @@ def test_each_bug_is_found_by_its_clause(name: str) -> None:
     assert failed_codes(verdict) == {name[:6]}, [reason_text(item) for item in verdict.results]
 
 
+def test_a_receiver_that_forgets_a_push_that_failed_is_not_blamed() -> None:
+    """It forwards before it answers, and answers 503: the retry of that push is forwarded."""
+    receiver = WECOM_RECEIVER("forgets-a-push-that-failed", forwards_before_reply=True)
+    [item] = check_with_observer(receiver, ["TCM517"], max_time_s=300.0).results
+    assert item.status is ClauseStatus.PASS
+
+
 def test_every_clause_about_effects_has_a_bug_that_proves_it() -> None:
     """There is no clause without a receiver that breaks it."""
     assert {name[:6] for name in MUTANTS} == IN_EFFECTS.keys()

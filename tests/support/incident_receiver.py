@@ -27,6 +27,8 @@ _MAX_TRIES = 200
 _DAY_S = 86_400.0
 _HOLDS_THE_LINE = frozenset({"stops-at-what-is-rejected", "gives-up-after-20-s"})
 """Bugs and habits that send no message before the one before it was taken or given up."""
+_TRIES_ONCE_AND_SAYS_SO = frozenset({"knows-what-it-could-not-forward", "forgets-a-push-that-failed"})
+"""A bug and a habit: a push whose message is not taken is not acknowledged."""
 _NO_TIMES = ("0", 0, "", None)
 _RETRY_PAUSE_S = 0.1
 _NOTIFIES_ALWAYS = frozenset({"forwards-each-attempt", "looks-before-it-writes", "remembers-ten", "remembers-for-5-s"})
@@ -102,7 +104,7 @@ class IncidentReceiver:
     _incident_texts: dict[int, tuple[dict[str, Any], str, str]] = field(default_factory=dict, repr=False)
     incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
     closed_keys: set[str] = field(default_factory=set)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[bool]] = field(default_factory=set)
     seen_at_s: dict[str, float] = field(default_factory=dict)
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
     shared_object: dict[str, Any] = field(default_factory=dict)
@@ -130,9 +132,16 @@ class IncidentReceiver:
         task = asyncio.create_task(self._process(alarm))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        if self.forwards_before_reply:
-            await task
-        return reply
+        return reply if await self._is_forwarded(task, alarm) else Reply(503)
+
+    async def _is_forwarded(self, task: asyncio.Task[bool], alarm: dict[str, Any]) -> bool:
+        """Return whether the alarm may be acknowledged, as far as its forwarding is waited for."""
+        if not self.forwards_before_reply or await task or self.bug not in _TRIES_ONCE_AND_SAYS_SO:
+            return True
+        if self.bug != "knows-what-it-could-not-forward":
+            self.seen_at_s.pop(alarm["sessionId"], None)
+            self.incidents.pop(self.key(alarm), None)
+        return False
 
     def end(self) -> None:
         """Lose what a bug keeps in memory; all else is where the next process finds it."""
@@ -245,6 +254,8 @@ class IncidentReceiver:
             "what": conditions.get("metricName") or conditions.get("eventName"),
             "since": time_of(alarm, "firstOccurTime"),
         }
+        if self.bug == "merges-policies-of-events" and "eventName" in conditions:
+            del parts["policy"]
         if self.bug == "merges-events" and "eventName" in conditions:
             del parts["what"]
         if self.bug == "merges-instances-of-events" and "eventName" in conditions:
@@ -262,18 +273,19 @@ class IncidentReceiver:
             parts["session"] = alarm["sessionId"]
         return json.dumps(parts, sort_keys=self.bug != "keeps-the-order-of-keys")
 
-    async def _process(self, alarm: dict[str, Any]) -> None:
+    async def _process(self, alarm: dict[str, Any]) -> bool:
+        """Act on a callback; return whether all that it forwards was accepted."""
         await asyncio.sleep(self.delay_s)
         if self.bug in _FAILS_AT and _FAILS_AT[self.bug](alarm):
-            return
+            return True
         if self.bug == "loses-in-a-burst" and len(self.tasks) > 4:
-            return
+            return True
         is_known = self._remembers(alarm["sessionId"])
         if self.bug == "looks-before-it-writes":
             await asyncio.sleep(0.02)
         self._remember(alarm["sessionId"])
         if is_known and self.bug != "forwards-each-attempt":
-            return
+            return True
         if self.bug == "shares-the-object":
             self.shared_object = alarm["alarmObjInfo"]
             await asyncio.sleep(0.002)
@@ -288,7 +300,8 @@ class IncidentReceiver:
             notice = self._notice(alarm)
             self.notices += [notice] * (2 if self.bug == "notifies-twice" else 1)
             if self.forward:
-                await self._forward_notice(alarm, notice)
+                return await self._forward_notice(alarm, notice)
+        return True
 
     def _is_resolved(self, alarm: dict[str, Any]) -> bool:
         if self.bug == "takes-recover-time-for-the-state":
@@ -324,10 +337,7 @@ class IncidentReceiver:
             return True
         if self.bug != "forgets-resolves":
             self.closed_keys.add(key)
-        if self.bug == "closes-all-of-a-policy":
-            for other in self.incidents.values():
-                if other["policy"] == alarm["alarmPolicyInfo"]["policyName"]:
-                    other["status"] = "closed"
+        if self._close_others(alarm):
             return True
         if incident is not None and incident["status"] == "open":
             incident["status"] = "closed"
@@ -335,6 +345,19 @@ class IncidentReceiver:
         if self.bug == "opens-orphans":
             self.incidents[key] = {"status": "open", **describe_alarm(alarm), "alarm": alarm}
         return False
+
+    def _close_others(self, alarm: dict[str, Any]) -> bool:
+        """Close what a bug takes for incidents of the same alarm; return whether it has that bug."""
+        policy, about = alarm["alarmPolicyInfo"]["policyName"], alarm["alarmObjInfo"]["dimensions"].get("objId", "")
+        is_same: dict[str, Callable[[dict[str, Any]], bool]] = {
+            "closes-all-of-a-policy": lambda other: other["policy"] == policy,
+            "closes-by-the-beginning-of-an-id": lambda other: (
+                other["alarm"]["alarmObjInfo"]["dimensions"].get("objId", "").startswith(about)
+            ),
+        }
+        for other in filter(is_same.get(self.bug, lambda _other: False), self.incidents.values()):
+            other["status"] = "closed"
+        return self.bug in is_same
 
     def _open(self, alarm: dict[str, Any]) -> bool:
         """Open an incident unless one is open or has ended; return whether it was opened."""
@@ -387,21 +410,25 @@ class IncidentReceiver:
         else:
             notice["recovered_at"] = end.isoformat()
 
-    async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> None:
+    async def _forward_notice(self, alarm: dict[str, Any], notice: dict[str, Any]) -> bool:
         assert self.forward
         if self.bug == "forwards-nothing" or (self.bug == "forwards-nothing-later" and len(self.notices) > 2):
-            return
+            return True
         path, message = self.forward(self, alarm, notice)
         push = OutgoingRequest(json.dumps(message, ensure_ascii=False).encode())
         async with self.line if self.bug in _HOLDS_THE_LINE else contextlib.nullcontext():
-            await self._push(Target.parse(f"{self.downstream}{path}"), push)
+            return await self._push(Target.parse(f"{self.downstream}{path}"), push)
 
-    async def _push(self, target: Target, push: OutgoingRequest) -> None:
-        """Send a message until it is taken; give up after 20 s unless a bug does not."""
+    async def _push(self, target: Target, push: OutgoingRequest) -> bool:
+        """Send a message until it is taken; give up after 20 s unless a bug does not. Return whether it was taken."""
         if self.bug == "stops-at-what-is-rejected":
             tries = 1_000_000
         else:
-            tries = 1 if self.bug in {"forgets-what-was-refused", "loses-what-hangs"} else _MAX_TRIES
+            tries = (
+                1
+                if self.bug in {"forgets-what-was-refused", "loses-what-hangs", *_TRIES_ONCE_AND_SAYS_SO}
+                else _MAX_TRIES
+            )
         for _ in range(tries):
             async with self.line if self.one_by_one else contextlib.nullcontext():
                 if self.sent_count and self.sent_count % self.burst == 0:
@@ -411,8 +438,9 @@ class IncidentReceiver:
             answer = json.loads(attempt.body) if attempt.body.startswith(b"{") else {}
             code = answer.get("errcode") or answer.get("code")
             if attempt.accepted and (not code or self.bug == "reads-no-errcode"):
-                return
+                return True
             await asyncio.sleep(_RETRY_PAUSE_S)
+        return False
 
 
 def wecom_message(

@@ -62,6 +62,8 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM506-merges-instances": partial(IncidentReceiver, "merges-instances"),
     "TCM506-closes-all-alarms-of-a-policy": partial(IncidentReceiver, "closes-all-of-a-policy"),
     "TCM506-merges-instances-with-one-event": partial(IncidentReceiver, "merges-instances-of-events"),
+    "TCM506-closes-by-the-beginning-of-an-id": partial(IncidentReceiver, "closes-by-the-beginning-of-an-id"),
+    "TCM507-merges-policies-of-events": partial(IncidentReceiver, "merges-policies-of-events"),
     "TCM507-merges-events-of-one-instance": partial(IncidentReceiver, "merges-events"),
     "TCM507-merges-metrics": partial(IncidentReceiver, "key-without-what"),
     "TCM507-merges-policies": partial(IncidentReceiver, "key-without-policy"),
@@ -81,6 +83,9 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM516-loses-alarms-in-a-burst": partial(IncidentReceiver, "loses-in-a-burst"),
     "TCM517-loses-messages-after-a-failed-forward": partial(WECOM_RECEIVER, "forgets-what-was-refused"),
     "TCM516-shares-the-object": partial(IncidentReceiver, "shares-the-object"),
+    "TCM517-knows-what-it-could-not-forward": partial(
+        WECOM_RECEIVER, "knows-what-it-could-not-forward", forwards_before_reply=True
+    ),
     "TCM518-notifies-again": partial(IncidentReceiver, "forwards-each-attempt"),
     "TCM519-drops-TKE": partial(IncidentReceiver, "drops-tke"),
     "TCM519-drops-the-plain-alarm": partial(IncidentReceiver, "drops-cvm"),
