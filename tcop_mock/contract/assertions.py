@@ -38,6 +38,8 @@ PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TC
 NO_FIRST_EFFECT = "its first push shows no effect (TCM519)"
 TOO_SLOW = "too slow: the run waited too long for answers that came late or not at all (TCM102)"
 """Why an attempt was given up, or not made."""
+UNANSWERED_CALL = " after a call that the check did not answer: "
+"""Part of the detail of an attempt whose rejection may follow from a call that the check did not answer."""
 RATE_LIMITED = (
     "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
     "`--pace 10/s` sends them slower"
@@ -275,10 +277,15 @@ ASSERTIONS = {
 _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 
 
+def cancelled_reason(attempt: Attempt) -> str:
+    """Return why an attempt with the outcome ``cancelled`` has no result."""
+    return attempt.detail if UNANSWERED_CALL in attempt.detail else TOO_SLOW
+
+
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:
     """Return why an attempt is inconclusive for the clause; ``None`` if it is conclusive."""
     if attempt.outcome is Outcome.CANCELLED:
-        return TOO_SLOW
+        return cancelled_reason(attempt)
     if assertion.is_about_liveness and not context.alive_before:
         return "no plain callback was accepted before the malformed bodies either (TCM101)"
     if attempt.outcome in _UNREACHED and not (assertion.is_about_liveness and attempt.outcome is Outcome.REFUSED):

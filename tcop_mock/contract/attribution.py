@@ -225,6 +225,8 @@ def is_broken(plain: Attempt) -> bool:
     if plain.outcome in _GONE:
         return True
     status = plain.status or HTTPStatus.OK
+    if plain.outcome is Outcome.CANCELLED:  # it has no result
+        return False
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in NOBODYS_STATUSES
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.assertions import NO_FIRST_EFFECT, TOO_SLOW
+from tcop_mock.contract.assertions import NO_FIRST_EFFECT, TOO_SLOW, UNANSWERED_CALL
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
     ABOUT_EVERYTHING,
@@ -230,8 +230,11 @@ class EffectRunner:
                 self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
             )
         attempts = await self._send_step(step)
-        if any(attempt.detail == TOO_SLOW for attempt in attempts):
-            return ScenarioProblem(TOO_SLOW)
+        without_result = next(
+            (one for one in attempts if one.detail == TOO_SLOW or UNANSWERED_CALL in one.detail), None
+        )
+        if without_result:
+            return ScenarioProblem(without_result.detail)
         if fault:
             await self._wait_until_met(fault, attempts, until_accepted=step.fault_steps == 1)
             if step.fault_steps == 1:

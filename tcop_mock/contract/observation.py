@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.clause_outcome import ClauseOutcome
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.receiver_control import ReceiverControl
+    from tcop_mock.contract.unanswered_calls import UnansweredCalls
     from tcop_mock.domain.contract import Clause, EffectScenario, Step, StepResult
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
@@ -125,6 +126,7 @@ class ObservationConfig:
             ``None``: the effect timeout.
         lifetime: returns a context manager that is active during the check, such as the running receiver.
         receiver: the receiver, if the run has started it.
+        unanswered: counts the calls that the check did not answer, if it catches calls.
     """
 
     observer: Observer | None = None
@@ -136,12 +138,19 @@ class ObservationConfig:
     first_call_s: float | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
     receiver: ReceiverControl | None = None
+    unanswered: UnansweredCalls | None = None
 
     def with_app_calls(self, app_calls: AppCalls) -> ObservationConfig:
         """Return an observation that sees the messages that an app in this process sends."""
         first_call_s = _FIRST_CALL_S if self.effect_timeout_s == DEFAULT_EFFECT_TIMEOUT_S else None
         calls = app_calls.log if self.downstream is None else None
-        return replace(self, downstream=app_calls.recorder, calls=calls, first_call_s=first_call_s)
+        return replace(
+            self,
+            downstream=app_calls.recorder,
+            calls=calls,
+            first_call_s=first_call_s,
+            unanswered=app_calls.log,
+        )
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

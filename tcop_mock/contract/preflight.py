@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
+from tcop_mock.contract.assertions import UNANSWERED_CALL
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.case_pattern import common_pattern
+from tcop_mock.contract.limits import backoff_s
 from tcop_mock.domain.callback import Form
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 from tcop_mock.errors import TargetError
@@ -47,7 +49,12 @@ _BUSY_SHARE = 0.4
 _STARTING_STATUSES = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+_BUSY_S = 10.0
+"""How long a receiver may answer that a callback shall come later: it loads its data, or has a limit."""
+_UNAVAILABLE_STATUSES = _STARTING_STATUSES - {HTTPStatus.NOT_FOUND}
+"""Statuses of a receiver that cannot work now, because another service is not there."""
 _UNREACHABLE = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
+_WAIT_HINT = " `--wait 30s` gives a starting receiver time"
 _TLS_HINT = "does it speak TLS there? `--insecure` does not verify its certificate"
 _CERTIFICATE_HINT = "`--insecure` does not verify its certificate"
 _CERTIFICATE_WORDS = ("certificate", "ostname mismatch", "address mismatch")
@@ -158,6 +165,11 @@ class TargetProbe:
         if attempt.status in AUTH_REJECTION_STATUSES:
             await self._raise_if_user_agent_wanted(attempt)
         raise_if_unusable(attempt, self.target, self.wait_s)
+        if attempt.status in _UNAVAILABLE_STATUSES:
+            raise TargetError(
+                f"{self.target} answers {attempt.status} to a plain callback: does all that it needs run, such as its "
+                f"database and the service that it forwards to?{'' if self.wait_s else _WAIT_HINT}"
+            )
         is_timed = attempt.outcome is not Outcome.TIMED_OUT and attempt.duration_s > _WARM_UP_THRESHOLD_S
         capacity = await self._concurrent_capacity(attempt) if is_timed else 1
         return Preflight(attempt, self.deadline_s, capacity, self.max_in_flight)
@@ -171,6 +183,10 @@ class TargetProbe:
         attempt = await self._post()
         while _is_starting(attempt) and self.clock() < deadline:  # a gateway answers 404 before its routes are there
             await self.sleep(min(_POLL_INTERVAL_S, max(0.0, deadline - self.clock())))
+            attempt = await self._post()
+        busy_until_s = self.clock() + _BUSY_S
+        while attempt.status in RETRY_LATER_STATUSES and self.clock() < busy_until_s:
+            await self.sleep(min(backoff_s(attempt), max(0.0, busy_until_s - self.clock())))
             attempt = await self._post()
         return attempt
 
@@ -245,7 +261,7 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
     """
     if attempt.outcome in _UNREACHABLE:
         hint = "" if wait_s else "; is it running?"
-        hint += " `--wait 30s` gives a starting receiver time" if wait_s == 0 else ""
+        hint += _WAIT_HINT if wait_s == 0 else ""
         detail = (attempt.detail or attempt.outcome).rstrip(".")
         if attempt.outcome is Outcome.DNS:
             hint = "; is the name right?"
@@ -253,6 +269,8 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
             hint = f"; {_CERTIFICATE_HINT if any(word in detail for word in _CERTIFICATE_WORDS) else _TLS_HINT}"
         waited_text = f" after waiting {wait_s:g} s" if wait_s else ""
         raise TargetError(f"{target} cannot be reached{waited_text}: {detail}{hint}")
+    if UNANSWERED_CALL in attempt.detail:
+        raise TargetError(f"{target}: a plain callback is {attempt.detail}")
     if attempt.status in AUTH_REJECTION_STATUSES:
         wanted_credentials = "other credentials than these" if target.credentials else "credentials"
         raise CredentialsRejectedError(

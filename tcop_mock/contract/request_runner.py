@@ -10,11 +10,18 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import RATE_LIMITED, TOO_SLOW, AssertionContext, inconclusive_reason, matches_status
+from tcop_mock.contract.assertions import (
+    RATE_LIMITED,
+    TOO_SLOW,
+    AssertionContext,
+    cancelled_reason,
+    inconclusive_reason,
+    matches_status,
+)
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure, failures_of
-from tcop_mock.contract.limits import Rank, RequestSlots
+from tcop_mock.contract.limits import Rank, RequestSlots, backoff_s
 from tcop_mock.contract.plan import is_about_answer_time, is_about_timing
 from tcop_mock.domain.contract import CredentialVariant, Level, SendOrder
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
@@ -41,8 +48,6 @@ _MAX_UNANSWERED = 12
 _MAX_UNANSWERED_SEQUENTIAL = 2
 _MAX_BACKOFFS = 10
 """Maximum number of waits in a run after a response 429 or 503."""
-_DEFAULT_BACKOFF_S = 1.0
-_MAX_BACKOFF_S = 5.0
 _SESSION = re.compile(rb'("sessionId"\s*:\s*")([^"\\]{8,})(")')
 """The session id of a body. It is replaced in repetitions, because receivers may answer 409 to a known one."""
 _UNANSWERED_OUTCOMES = frozenset({Outcome.TIMED_OUT, Outcome.RESET_BEFORE_ANSWER})
@@ -192,7 +197,7 @@ class RequestRunner:
             skipped=tuple(progress.exclusions.values()),
             asserted=answered_titles - inconclusive.keys(),
             not_sent=frozenset(all_titles) - answered_titles - progress.exclusions.keys(),
-            too_slow=frozenset(case.title for case, attempt, _ in case_results if attempt.outcome is Outcome.CANCELLED)
+            too_slow=frozenset(case.title for case, attempt, _ in case_results if _is_given_up(attempt))
             | {title for title, exclusion in progress.exclusions.items() if exclusion.reason == TOO_SLOW},
             rerun=(
                 (frozenset(all_titles) - answered_titles)
@@ -413,7 +418,7 @@ class RequestRunner:
             and case.credential_variant is CredentialVariant.RIGHT
         ):
             self.backoffs_left -= 1
-            await self.sleep(_backoff_s(attempt))
+            await self.sleep(backoff_s(attempt))
             attempt = await self.transport(request, deadline_s=deadline_s)
         return attempt
 
@@ -422,10 +427,8 @@ class RequestRunner:
         return await self.transport(case.request, deadline_s=deadline_s)
 
 
-def _backoff_s(attempt: Attempt) -> float:
-    """Return how long to wait before a retry: the Retry-After of the response, limited."""
-    retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
-    return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
+def _is_given_up(attempt: Attempt) -> bool:
+    return attempt.outcome is Outcome.CANCELLED and cancelled_reason(attempt) == TOO_SLOW
 
 
 def needs_full_response(clause: Clause) -> bool:

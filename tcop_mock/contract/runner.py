@@ -39,6 +39,7 @@ from tcop_mock.contract.request_runner import (
     needs_full_response,
 )
 from tcop_mock.contract.run_results import OUT_OF_TIME, PHASES_AFTER_ABUSE, RunResults
+from tcop_mock.contract.unanswered_calls import CallAwareTransport
 from tcop_mock.domain.contract import Clause, Phase
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
@@ -103,6 +104,8 @@ class ContractRun:
     """Notes of the verdict."""
     _final_verdict: Verdict | None = None
     """The verdict of a run that has ended."""
+    _target_transport: Transport = field(init=False, repr=False)
+    """The transport as it was given."""
     _tests: ClauseTests = field(init=False, repr=False)
     _results: RunResults = field(init=False, repr=False)
     _bounded: BoundedWaitTransport = field(init=False, repr=False)
@@ -113,6 +116,9 @@ class ContractRun:
     def __post_init__(self) -> None:
         self._tests = ClauseTests(self.plan)
         self._results = RunResults(self.plan, self._tests)
+        self._target_transport = self.transport
+        if self.plan.observation.unanswered:
+            self.transport = CallAwareTransport(self.transport, self.plan.observation.unanswered)
         if self.plan.min_interval_s:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
@@ -468,7 +474,8 @@ class ContractRun:
         """Return the result of a clause that is not run."""
         missing = self.plan.missing_prerequisite(clause)
         if missing is None:
-            missing = self.plan.missing_for_test(self._tests.of(clause), is_sequential=calls_one_by_one(self.transport))
+            is_sequential = calls_one_by_one(self._target_transport)
+            missing = self.plan.missing_for_test(self._tests.of(clause), is_sequential=is_sequential)
         if missing:
             return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=missing)
         if preflight.unresponsive and not is_about_timing(clause):

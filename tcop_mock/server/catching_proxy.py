@@ -196,9 +196,22 @@ class CallLog:
         """Whether there was a connection that was not refused."""
         return self.connections > self.refused.total()
 
+    def unanswered(self) -> Mapping[str, int]:
+        """Return the number of calls to each host that were not answered."""
+        return self.refused + self._distrusted + self.encrypted + self.nameless
+
+    def advice(self, host: str) -> str:
+        """Return what happened to the last kind of unanswered calls to a host, and what to do."""
+        line = next(line for line in self.hints() if f" to {host} w" in line)
+        return f"{line}, and --no-catch leaves its calls alone"
+
+    @property
+    def _distrusted(self) -> Counter[str]:
+        broken_off = Counter({host: count for host, count in self.broken_off.items() if host not in self.trusted})
+        return self.untrusted + broken_off
+
     def hints(self) -> list[str]:
         """Return one line for each host whose calls were not answered: what happened, and what to do."""
-        broken_off = Counter({host: count for host, count in self.broken_off.items() if host not in self.trusted})
         return [
             *(
                 f"{_calls(host, count)} refused: --catch-host {host}=json answers"
@@ -206,7 +219,7 @@ class CallLog:
             ),
             *(
                 f"{_calls(host, count)} ended by a client that does not trust the certificate of this run"
-                for host, count in (self.untrusted + broken_off).items()
+                for host, count in self._distrusted.items()
             ),
             *(
                 f"{_calls(host, count)} not answered, because they use TLS: install tcop-mock[run]"
