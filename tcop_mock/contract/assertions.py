@@ -38,8 +38,8 @@ PLAIN_TIMED_OUT = "not even a plain callback is answered inside the deadline (TC
 NO_FIRST_EFFECT = "its first push shows no effect (TCM519)"
 TOO_SLOW = "too slow: the run waited too long for answers that came late or not at all (TCM102)"
 """Why an attempt was given up, or not made."""
-UNANSWERED_CALL = " after a call that the check did not answer: "
-"""Part of the detail of an attempt whose rejection may follow from a call that the check did not answer."""
+FAILED_CALL = " after a call that failed: "
+"""Part of the detail of an attempt whose rejection may follow from a call that failed because of the check."""
 RATE_LIMITED = (
     "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
     "`--pace 10/s` sends them slower"
@@ -279,7 +279,7 @@ _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 
 def cancelled_reason(attempt: Attempt) -> str:
     """Return why an attempt with the outcome ``cancelled`` has no result."""
-    return attempt.detail if UNANSWERED_CALL in attempt.detail else TOO_SLOW
+    return attempt.detail if FAILED_CALL in attempt.detail else TOO_SLOW
 
 
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:

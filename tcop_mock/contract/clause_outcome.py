@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import TOO_SLOW, UNANSWERED_CALL, cancelled_reason, describe_response
+from tcop_mock.contract.assertions import FAILED_CALL, TOO_SLOW, cancelled_reason, describe_response
 from tcop_mock.contract.findings import Failure, findings
 from tcop_mock.domain.contract import SendMode, SendOrder
 from tcop_mock.domain.delivery import Outcome
@@ -71,7 +71,7 @@ class Exclusion(NamedTuple):
     @property
     def is_refusal(self) -> bool:
         """Whether a request that the case needs was not accepted, whichever clause reports it."""
-        return self.failure is not None or self.reason == TOO_SLOW or UNANSWERED_CALL in self.reason
+        return self.failure is not None or self.reason == TOO_SLOW or FAILED_CALL in self.reason
 
 
 def refusal(title: str, case: RequestCase, attempt: Attempt, label: str = "") -> Exclusion:

@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tcop_mock.contract.assertions import NO_FIRST_EFFECT, TOO_SLOW, UNANSWERED_CALL
+from tcop_mock.contract.assertions import FAILED_CALL, NO_FIRST_EFFECT, TOO_SLOW
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.effect_assertions import (
     ABOUT_EVERYTHING,
@@ -230,9 +230,7 @@ class EffectRunner:
                 self.downstream.inject_fault(tokens, DOWNSTREAM_FAULTS[step.downstream_fault])
             )
         attempts = await self._send_step(step)
-        without_result = next(
-            (one for one in attempts if one.detail == TOO_SLOW or UNANSWERED_CALL in one.detail), None
-        )
+        without_result = next((one for one in attempts if one.detail == TOO_SLOW or FAILED_CALL in one.detail), None)
         if without_result:
             return ScenarioProblem(without_result.detail)
         if fault:

@@ -82,7 +82,7 @@ class ManagedReceiver:
             self._authority = CertificateAuthority.create()
             self._proxy = CatchingProxy(recorder.answer, self.hosts, self._authority)
             calls = self._proxy.log if config.downstream is None else None
-            config = replace(config, downstream=recorder, calls=calls, unanswered=self._proxy.log)
+            config = replace(config, downstream=recorder, calls=calls, uncaught=self._proxy.log)
         return replace(config, restart=config.restart or self.restart, lifetime=self.running, receiver=self)
 
     async def restart(self) -> None:

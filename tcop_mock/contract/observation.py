@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from tcop_mock.contract.case_factory import CaseFactory
     from tcop_mock.contract.clause_outcome import ClauseOutcome
+    from tcop_mock.contract.failed_calls import FailedCalls
     from tcop_mock.contract.preflight import Preflight
     from tcop_mock.contract.receiver_control import ReceiverControl
-    from tcop_mock.contract.unanswered_calls import UnansweredCalls
     from tcop_mock.domain.contract import Clause, EffectScenario, Step, StepResult
     from tcop_mock.domain.delivery import Transport
     from tcop_mock.domain.effects import Observer
@@ -126,7 +126,7 @@ class ObservationConfig:
             ``None``: the effect timeout.
         lifetime: returns a context manager that is active during the check, such as the running receiver.
         receiver: the receiver, if the run has started it.
-        unanswered: counts the calls that the check did not answer, if it catches calls.
+        uncaught: counts the calls that the check did not answer, if it catches calls.
     """
 
     observer: Observer | None = None
@@ -138,7 +138,12 @@ class ObservationConfig:
     first_call_s: float | None = None
     lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None
     receiver: ReceiverControl | None = None
-    unanswered: UnansweredCalls | None = None
+    uncaught: FailedCalls | None = None
+
+    @property
+    def failed_calls(self) -> tuple[FailedCalls, ...]:
+        """The counts of the receiver's calls that fail because of the check."""
+        return tuple(source for source in (self.uncaught, self.downstream) if source is not None)
 
     def with_app_calls(self, app_calls: AppCalls) -> ObservationConfig:
         """Return an observation that sees the messages that an app in this process sends."""
@@ -149,7 +154,7 @@ class ObservationConfig:
             downstream=app_calls.recorder,
             calls=calls,
             first_call_s=first_call_s,
-            unanswered=app_calls.log,
+            uncaught=app_calls.log,
         )
 
     @contextlib.asynccontextmanager

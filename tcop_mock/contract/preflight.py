@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import UNANSWERED_CALL
+from tcop_mock.contract.assertions import FAILED_CALL
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.case_pattern import common_pattern
 from tcop_mock.contract.limits import backoff_s
@@ -269,7 +269,7 @@ def raise_if_unusable(attempt: Attempt, target: Target, wait_s: float | None = N
             hint = f"; {_CERTIFICATE_HINT if any(word in detail for word in _CERTIFICATE_WORDS) else _TLS_HINT}"
         waited_text = f" after waiting {wait_s:g} s" if wait_s else ""
         raise TargetError(f"{target} cannot be reached{waited_text}: {detail}{hint}")
-    if UNANSWERED_CALL in attempt.detail:
+    if FAILED_CALL in attempt.detail:
         raise TargetError(f"{target}: a plain callback is {attempt.detail}")
     if attempt.status in AUTH_REJECTION_STATUSES:
         wanted_credentials = "other credentials than these" if target.credentials else "credentials"

@@ -13,6 +13,7 @@ from tcop_mock.contract.attribution import RequestLog
 from tcop_mock.contract.clause_outcome import ClauseOutcome
 from tcop_mock.contract.clause_tests import ClauseTests
 from tcop_mock.contract.clauses import assertion_of
+from tcop_mock.contract.failed_calls import CallAwareTransport
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.limits import BoundedWaitTransport, RequestSlots
 from tcop_mock.contract.liveness import Liveness, head_only
@@ -39,7 +40,6 @@ from tcop_mock.contract.request_runner import (
     needs_full_response,
 )
 from tcop_mock.contract.run_results import OUT_OF_TIME, PHASES_AFTER_ABUSE, RunResults
-from tcop_mock.contract.unanswered_calls import CallAwareTransport
 from tcop_mock.domain.contract import Clause, Phase
 from tcop_mock.domain.delivery import Outcome
 from tcop_mock.domain.verdict import (
@@ -76,8 +76,10 @@ _NEVER_RERUN_PHASES = EFFECT_PHASES | {
 _PHASES_OF_LATE_ANSWERS = EFFECT_PHASES | {Phase.BURST}
 """Phases in which correct receivers may answer late: they call a service that hangs, or have too much to do."""
 _PHASES_OF_REQUESTS = frozenset(Phase) - EFFECT_PHASES - {Phase.MAIN}
-_AFTER_MAIN_DEADLINES, _AFTER_MAIN_ANSWERS = 3.0, 200
-"""So much time is left for the phases after the first one, as the burst: that of some deadlines, or of some answers."""
+_PHASES_WITH_RESERVE = frozenset({Phase.MAIN, Phase.EFFECTS})
+_AFTER_MAIN_DEADLINES, _AFTER_MAIN_ANSWERS, _AFTER_MAIN_SHARE = 3.0, 200, 0.1
+"""So much time is left for the phases after the first one, as the burst: that of some deadlines, of some answers, and a
+share of the time of a run that looks at effects."""
 _RECEIVER_DEAD = "the receiver no longer answers a plain callback (TCM409, TCM515)"
 _MISREADING_CODE = "TCM203"
 _MISREAD = "the receiver rejects the right credentials (TCM203)"
@@ -117,8 +119,8 @@ class ContractRun:
         self._tests = ClauseTests(self.plan)
         self._results = RunResults(self.plan, self._tests)
         self._target_transport = self.transport
-        if self.plan.observation.unanswered:
-            self.transport = CallAwareTransport(self.transport, self.plan.observation.unanswered)
+        if self.plan.observation.failed_calls:
+            self.transport = CallAwareTransport(self.transport, self.plan.observation.failed_calls)
         if self.plan.min_interval_s:
             self.transport = RateLimitedTransport(
                 self.transport, 1, period_s=self.plan.min_interval_s, clock=self.clock, sleep=self.sleep
@@ -265,14 +267,13 @@ class ContractRun:
         return runner
 
     def _reserved_s(self, phase: Phase, preflight: Preflight, deadline: float) -> float:
-        """Return how much of the time the first phase leaves to later ones that send requests."""
-        if phase is not Phase.MAIN or not self._results.pending(*_PHASES_OF_REQUESTS):
+        """Return how much of the time the first phases leave to later ones that send requests."""
+        if phase not in _PHASES_WITH_RESERVE or not self._results.pending(*_PHASES_OF_REQUESTS):
             return 0.0
-        return min(
-            _AFTER_MAIN_DEADLINES * preflight.deadline_s,
-            _AFTER_MAIN_ANSWERS * preflight.attempt.duration_s,
-            (deadline - self.clock()) / 2,
-        )
+        answers_s = _AFTER_MAIN_ANSWERS * preflight.attempt.duration_s
+        if phase is Phase.EFFECTS:
+            answers_s = max(answers_s, _AFTER_MAIN_SHARE * self.plan.time_limit_s)
+        return min(_AFTER_MAIN_DEADLINES * preflight.deadline_s, answers_s, (deadline - self.clock()) / 2)
 
     def _slots(self, factory: CaseFactory, preflight: Preflight) -> RequestSlots:
         """Return where requests wait for their turn; late ones give way unless the user bounds what is in flight."""

@@ -196,13 +196,13 @@ class CallLog:
         """Whether there was a connection that was not refused."""
         return self.connections > self.refused.total()
 
-    def unanswered(self) -> Mapping[str, int]:
+    def failed_calls(self) -> Mapping[str, int]:
         """Return the number of calls to each host that were not answered."""
         return self.refused + self._distrusted + self.encrypted + self.nameless
 
-    def advice(self, host: str) -> str:
-        """Return what happened to the last kind of unanswered calls to a host, and what to do."""
-        line = next(line for line in self.hints() if f" to {host} w" in line)
+    def advice(self, called: str) -> str:
+        """Return what happened to the calls to a host that were not answered, and what to do."""
+        line = next(line for line in self.hints() if f" to {called} w" in line)
         return f"{line}, and --no-catch leaves its calls alone"
 
     @property

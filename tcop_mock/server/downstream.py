@@ -17,7 +17,7 @@ from tcop_mock.server.messages import ReceivedRequest, Reply
 from tcop_mock.server.stubs import StubServices, parse_message, recipient_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _MAX_MESSAGES = 50_000
 
@@ -99,6 +99,8 @@ class DownstreamRecorder:
     messages: list[ReceivedMessage] = field(default_factory=list)
     _services: StubServices = field(default_factory=lambda: StubServices("json", rate_limits={}))
     _injected_faults: list[InjectedFault] = field(default_factory=list)
+    _setup_errors: dict[str, tuple[int, str]] = field(default_factory=dict, init=False, repr=False)
+    """The number of messages that a service rejected for their address or key, and the last reason."""
     _snapshot: tuple[int, EffectSnapshot] = field(default=(0, EffectSnapshot()), init=False, repr=False)
     """The last snapshot, and of how many messages it was."""
 
@@ -117,6 +119,15 @@ class DownstreamRecorder:
         if self._snapshot[0] != count:
             self._snapshot = count, snapshot_of(self.messages)
         return self._snapshot[1]
+
+    def failed_calls(self) -> Mapping[str, int]:
+        """Return the number of messages that each service rejected for their address or key, not for their content."""
+        return {f"/{service}": count for service, (count, _) in self._setup_errors.items()}
+
+    def advice(self, called: str) -> str:
+        """Return why a service rejected messages for their address or key."""
+        _, note = self._setup_errors[called.removeprefix("/")]
+        return f"{called} answered {note}, as the real service does; give the receiver a valid address and key"
 
     def describe_refusals(self) -> str:
         """Return the rejected messages in words if nothing was accepted, else an empty string."""
@@ -163,6 +174,9 @@ class DownstreamRecorder:
         message = ReceivedMessage(
             service, text, document, response.is_accepted, response.note, recipient, response.is_setup_error
         )
+        if response.is_setup_error:
+            count, _ = self._setup_errors.get(service, (0, ""))
+            self._setup_errors[service] = count + 1, response.note
         for fault in tuple(self._injected_faults):  # another thread may end one
             if message.effect.mentions(fault.tokens):
                 fault.trigger()
