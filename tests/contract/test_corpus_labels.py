@@ -144,7 +144,7 @@ def test_only_must_clauses_demand_a_reaction() -> None:
         assert mutator.level is Level.MUST or mutator.expected_reaction is ExpectedReaction.EITHER
     reactions = {mutator.name: mutator.expected_reaction for mutator in mutators}
     assert reactions["body-of-a-form"] is ExpectedReaction.REFUSE
-    for name in ("5-000-objects-inside-each-other", "object-that-is-no-callback", "empty-body", VERIFICATION):
+    for name in ("5-000-objects-inside-each-other", "object-that-is-not-a-callback", "empty-body", VERIFICATION):
         assert reactions[name] is ExpectedReaction.EITHER
     assert load_mutators()["empty-body"].recommended_reaction is ExpectedReaction.REFUSE
 
