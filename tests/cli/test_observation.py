@@ -399,11 +399,12 @@ def test_a_planted_bug_is_blamed_and_seen_again(tcop: RunCommand, command: str) 
 
 
 def test_a_host_that_is_not_caught_is_named(tcop: RunCommand, command: str) -> None:
-    """With the flag that catches it; then it is an effect."""
+    """A receiver that needs the call cannot be checked without the flag that catches it; then it is an effect."""
     run = f"ROBOT=http://alerts.example.com {command}"
     done = tcop("check", "/", "--run", run, "--clauses", "TCM304,TCM501", *FAST)
-    line = "calls to alerts.example.com were refused: --catch-host alerts.example.com=json answers"
-    assert line in done.stderr
+    assert done.exit_code == 3
+    assert "1 call to alerts.example.com was refused: --catch-host alerts.example.com=json answers" in done.stderr
+    assert ": a plain callback is " in done.stderr.splitlines()[-1]
     caught = tcop("check", "/", "--run", run, "--catch-host", "alerts.example.com=json", "--clauses", "TCM501", *FAST)
     assert results_by_code(caught) == {"TCM501": "pass"}
 
