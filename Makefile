@@ -24,7 +24,7 @@ help: ## List the targets
 demo: .venv/.run ## Show tcop-mock at work; installs what it needs to run and nothing else
 	@.venv/bin/python -m tcop_mock demo
 
-test: .venv/.dev ## Everything that must pass: lint and unit, side by side
+test: .venv/.dev ## Everything that must pass: lint and unit, at once
 	@$(MAKE) --no-print-directory -j 2 .venv/.lint unit
 	@grep -h ' passed' .venv/unit.log
 

@@ -1,6 +1,6 @@
 """Write the pictures of the console in docs/pictures/, from a real run.
 
-``python scripts/console_pictures.py`` starts ``tcop-mock console`` beside a receiver with bugs, plays with the page in
+``python scripts/console_pictures.py`` starts ``tcop-mock console`` beside a receiver with bugs, operates the page in
 Chromium, driven by Playwright, and writes ``console-*.png``. It does nothing if the files of the page are those of the
 last pictures, or if Chromium or Playwright is missing.
 """

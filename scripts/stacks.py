@@ -1,4 +1,4 @@
-"""Check honest receivers of many stacks, and print which must clauses failed: there must be none.
+"""Check conforming receivers of many stacks, and print which must clauses failed: there must be none.
 
 ``python scripts/stacks.py --install`` installs the Python and npm packages into ``--folder`` (they are kept there for
 the next run). Servers and languages come from the system; on Debian ``apt-get install golang-go php-cli ruby

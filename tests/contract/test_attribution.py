@@ -79,9 +79,9 @@ def test_what_is_left_out_is_no_pass_where_nobody_reports_it() -> None:
 def test_a_refused_resolve_is_sent_again_after_its_firing(profile: str) -> None:
     """A receiver that answers 404 to resolves that it does not know is judged by resolves that it knows."""
     clauses = ["TCM101", "TCM3*"]
-    honest = check_directly(_refusing_unknown_resolves(404), clauses=clauses, profile=load_profile(profile))
-    assert failed_codes(honest) == set()
-    assert not [result for result in honest.results if result.status is ClauseStatus.ERROR]
+    conforming = check_directly(_refusing_unknown_resolves(404), clauses=clauses, profile=load_profile(profile))
+    assert failed_codes(conforming) == set()
+    assert not [result for result in conforming.results if result.status is ClauseStatus.ERROR]
     broken = _refusing_unknown_resolves(404, breaks_on_zero=True)
     assert failed_codes(check_directly(broken, clauses=clauses, profile=load_profile(profile))) == {"TCM302", "TCM317"}
 

@@ -130,7 +130,7 @@ def test_a_pass_has_its_main_case(asserted: str, status: ClauseStatus) -> None:
     [(404, ("TCM101",)), (500, ("TCM101",)), (409, ()), (429, ()), (503, ()), (None, ("TCM102",))],
 )
 def test_a_refusal_names_who_reports_it(status: int | None, codes: tuple[str, ...]) -> None:
-    """A refused request is TCM101's, a late response TCM102's; 409, 429 and 503 are honest."""
+    """TCM101 reports a rejected request, TCM102 a late response; 409, 429 and 503 are allowed."""
     problem = _problem("control", status)
     assert refusal("x", problem.case, problem.attempt).codes == codes
 

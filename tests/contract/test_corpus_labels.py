@@ -137,7 +137,7 @@ def test_labels_hold_for_the_page_about_express(tmp_path: Path) -> None:
 
 
 def test_only_must_clauses_demand_a_reaction() -> None:
-    """A clause that an honest receiver may break allows both reactions, and still says what it recommends."""
+    """A clause that a conforming receiver may break allows both reactions, and still says what it recommends."""
     mutators = load_mutators().values()
     for mutator in mutators:
         assert mutator.expected_reaction in {mutator.recommended_reaction, ExpectedReaction.EITHER}

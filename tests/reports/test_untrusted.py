@@ -271,8 +271,8 @@ def test_the_page_has_no_other_elements(finding: Finding, reason: str) -> None:
     curl, cli, replay = ("a" if command else "" for command in _commands(finding))
     plain = Finding("a", "a", "a", "a", Reproduction(curl, cli, replay))
     nasty = _Elements(render("html", run_of(finding, reason), fail_on=Level.MUST).decode())
-    honest = _Elements(render("html", run_of(plain, "a" if reason else ""), fail_on=Level.MUST).decode())
-    assert nasty.found == honest.found
+    plain_page = _Elements(render("html", run_of(plain, "a" if reason else ""), fail_on=Level.MUST).decode())
+    assert nasty.found == plain_page.found
     assert escape_unsafe(finding.title) in nasty.text
 
 
