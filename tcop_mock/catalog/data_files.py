@@ -48,7 +48,7 @@ def iter_files(folder: Traversable, suffix: str, prefix: str = "") -> Iterator[t
 
 _MAX_MESSAGE_CHARS = 200
 _MAX_LEVELS = 50
-"""Of tables and lists in each other; a recursive validator needs a bound."""
+"""Maximum nesting of tables and lists: a recursive validator needs a bound."""
 
 
 def read_entry(file: Traversable, schema: str, *, check: bool) -> dict[str, Any]:

@@ -67,7 +67,7 @@ tcop-mock show cvm/basic-monitoring --schema accept
 def show_command(shape_id: str, *, schema: str | None, common: CommonOptions) -> None:
     """Show one shape: dimensions, metrics or events, sources; or a JSON Schema.
 
-    The output marks what no source documents. --schema emit describes exactly what tcop-mock emits. --schema accept
+    The output marks values without a source. --schema emit describes exactly what tcop-mock emits. --schema accept
     describes what a receiver must accept: every form and generation of the shape.
     """
     from tcop_mock.cli.catalog import show_shape
@@ -148,7 +148,7 @@ tcop-mock emit cvm/events | tcop-mock validate -
 @click.argument("sources", metavar="FILE|-...", nargs=-1, required=True, shell_complete=completers.files)
 @common_options(finds_profile=True, catalog=True)
 def validate_command(sources: tuple[str, ...], *, common: CommonOptions) -> int:
-    """Check bodies: which shape they are, what is wrong, what deviates.
+    """Check bodies: print their shapes, problems and deviations.
 
     Each FILE (-: standard input) holds JSON, one body per line, recordings, HAR files, captured HTTP requests, or curl
     commands. Several files are one report, whose places begin with the file. A problem never occurs in a real callback.
@@ -179,10 +179,10 @@ tcop-mock learn received.jsonl      # drift from the catalogue
 )
 @common_options(catalog=True)
 def learn_command(sources: tuple[str, ...], *, folder: str | None, common: CommonOptions) -> int:
-    """Draft entries of your own from captured callbacks, or tell their drift.
+    """Draft entries from captured callbacks, or report drift from existing ones.
 
-    FILE holds what validate reads: a recording of listen, a HAR, curl commands, JSON. Ids, addresses, names and
-    accounts of the captures become generators and are not written. What an entry lacks to pass list --lint is printed.
+    FILE is any file that validate reads: a recording of listen, a HAR, curl commands, JSON. Ids, addresses, names and
+    accounts of the captures become generators and are not written. Problems that list --lint would find are printed.
     Without --to, callbacks are compared with the catalogue, and drafts are printed. Exit code: 0 no drift, 1 an entry
     lacks a key, a metric or an event, or has another JSON type.
     """

@@ -192,7 +192,7 @@ def build_app(
     reach: ReachOptions,
     observer: ObserverOptions | None = None,
 ) -> ConsoleApp:
-    """Return the page for a socket, without a receiving end.
+    """Return the page for a socket, without a receiver.
 
     Raises:
         UsageError: options of the observer contradict each other, or a value is invalid.

@@ -46,7 +46,7 @@ tcop-mock console @url.txt --listen-port 9000 --record got.jsonl
     default="127.0.0.1",
     show_default=True,
     metavar="HOST",
-    help="Address of the receiving end.",
+    help="Address of the page's receiver.",
 )
 @option(
     "--listen-port",
@@ -54,7 +54,7 @@ tcop-mock console @url.txt --listen-port 9000 --record got.jsonl
     type=_PORT,
     default=0,
     metavar="N",
-    help="Port of the receiving end.  [default: a free one]",
+    help="Port of the page's receiver.  [default: a free one]",
 )
 @receive_options
 @page_observer_options
@@ -74,9 +74,9 @@ def console_command(
 ) -> int:
     """Show the conversation of callbacks on a local page, live.
 
-    The page sends callbacks to TARGET, checks it against the contract, and runs storms. It also shows what arrives at
-    the receiving end, which answers as `listen` does. A check also observes what the receiver sends there. Prints the
-    address of the page, which holds a key, and the address of the receiving end. The page is for this machine only.
+    The page sends callbacks to TARGET, checks it against the contract, and runs storms. It also has a receiver, which
+    answers as `listen` does, and shows its requests. A check observes the messages that are sent there. Prints the
+    address of the page, which holds a key, and the address of that receiver. The page is for this machine only.
     Needs the extra console. @FILE reads TARGET from a file; the default is TCOP_MOCK_TARGET. Ctrl-C stops it. Exit
     code: 0 it ended as asked, 2 the extra is missing or an option is wrong.
     """

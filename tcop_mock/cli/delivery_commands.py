@@ -167,10 +167,10 @@ tcop-mock reconcile ledger.jsonl received.jsonl
 )
 @common_options()
 def reconcile_command(ledger: str, received: str, *, limit: int, common: CommonOptions) -> int:
-    """Compare the ledger of a load with what the receiver has.
+    """Compare the ledger of a load with the receiver's records.
 
-    Lists what was acknowledged and lost, duplicated, out of order, or unknown, by object. LEDGER comes from
-    `load --ledger`. RECEIVED holds one JSON object per line: a body, an object with its ids (sessionId or session;
+    Lists acknowledged notifications that are lost, and duplicated, unordered and unknown ones, by object. LEDGER comes
+    from `load --ledger`. RECEIVED holds one JSON object per line: a body, an object with its ids (sessionId or session;
     objId, unInstanceId or object, and state), or a recording of listen. -: standard input. Exit code: 0 they agree, 1
     they differ.
     """

@@ -79,7 +79,7 @@ def observer_options(function: Function) -> Function:
 
 
 def page_observer_options(function: Function) -> Function:
-    """Add the same for a page, whose receiving end has the downstream services; pass ``observer``."""
+    """Add the same for a page, whose receiver has the downstream services; pass ``observer``."""
     return with_options(ObserverOptions, "observer", [*_observers(), *_actions()])(function)
 
 

@@ -374,7 +374,7 @@ class Listener:
         return result
 
     def _is_shown(self) -> bool:
-        """Return whether a request is shown and validated: all of a burst, then so many a second."""
+        """Return whether a request is shown and validated: all of a burst, then a limited number per second."""
         now_s = self.clock()
         if not self._batch_size:
             self._received_at = datetime.now(UTC).isoformat(timespec="milliseconds")

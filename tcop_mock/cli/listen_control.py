@@ -121,7 +121,7 @@ def _paths() -> dict[str, Any]:
         },
         "/__tcop-mock/faults": {
             "get": _operation("faults", "Return the faults.", "Faults"),
-            "put": _operation("setFaults", "Replace the faults; their counts begin anew.", "Faults", body="Faults"),
+            "put": _operation("setFaults", "Replace the faults; their counts restart.", "Faults", body="Faults"),
             "delete": _operation("removeFaults", "Remove all faults.", None),
         },
         "/__tcop-mock/emit": {
@@ -226,7 +226,7 @@ class ReceivedLog:
             self._bytes -= len(self.records.popleft().record.request.body)
 
     def notify(self) -> None:
-        """Wake up who waits."""
+        """Wake up waiting calls."""
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             future.set_result(None)
@@ -346,7 +346,7 @@ class ControlApi:
             return _json_reply(HTTPStatus.BAD_REQUEST, {"version": VERSION, "error": str(problem)})
 
     def _require_access(self, request: ReceivedRequest) -> None:
-        """Refuse web pages, who has no token, and other names of this machine.
+        """Refuse web pages, calls without the token, and other names of this machine.
 
         Raises:
             ControlError: the request is refused.

@@ -35,7 +35,7 @@ class ReceiveOptions:
 
 
 def receive_options(function: Function) -> Function:
-    """Add the options of a receiving end; pass ``receiving``."""
+    """Add the options of a receiver; pass ``receiving``."""
     return with_options(
         ReceiveOptions,
         "receiving",

@@ -31,7 +31,7 @@ def doctor_command(target: str | None, *, timeout: float | None, reach: ReachOpt
     """Diagnose the way to a receiver: DNS, TLS, time, credentials, clock.
 
     Also checks TCP, port, proxies and redirects. Sends one harmless callback (a resolved alarm, marked as a test), and
-    once more without credentials if the URL has USER:PASSWORD@. Each line says what it means and what to do. @FILE
+    once more without credentials if the URL has USER:PASSWORD@. Each line has its meaning and what to do. @FILE
     reads URL from a file; the default is TCOP_MOCK_TARGET. Exit code: 0 no problem, 1 problems, 3 the receiver cannot
     be reached.
     """

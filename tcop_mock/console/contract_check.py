@@ -234,7 +234,7 @@ class ContractCheck:
             raise UsageError(f"{code} has no finding {number + 1}")
         requests = findings[number].reproduction.requests
         if not requests:
-            raise UsageError("this finding needs several requests at once: run the command beside it")
+            raise UsageError("this finding needs several requests at once: run its command")
         credentials = self.setting.require().credentials
         outgoing = [
             replace(one.request, credentials=replayed_credentials(credentials, one.credential_variant, code))

@@ -96,7 +96,7 @@ class Conversation:
         """Add an exchange, and drop the oldest ones if there are too many.
 
         Args:
-            direction: who sent the request.
+            direction: ``out`` for requests to the receiver, ``in`` for requests to us.
             record: its line in a recording.
             result: its result of ``validate``.
             origin: command that prints the body.
@@ -131,7 +131,7 @@ class Conversation:
         self.publish("exchange", exchange.summary())
 
     def received(self, record: Record, reply: Reply | None) -> None:
-        """Add a request that our receiving end got, before its answer."""
+        """Add a request that the receiver of the page received, before its answer."""
         exchange = self.add(Direction.IN, json.loads(record.to_json()), record.result)
         answer = answer_document(
             reply.status if reply else None,

@@ -86,7 +86,7 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - a JSON value
 def detail_document(
     exchange: Exchange, conversation: Conversation, catalog: Catalog, target: Target | None, rules: DeliveryRules
 ) -> dict[str, Any]:
-    """Return all that the page shows of an exchange."""
+    """Return the data that the page shows of an exchange."""
     result = exchange.result
     shape = next((one for one in catalog if result and one.id == result.shape), None)
     return {

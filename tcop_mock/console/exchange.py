@@ -33,7 +33,7 @@ class Direction(StrEnum):
     OUT = "out"
     """We sent it to the receiver under test."""
     IN = "in"
-    """Our receiving end got it."""
+    """The receiver of the page received it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,7 @@ class Breakdown(NamedTuple):
     """Attempt of a plain callback, sent alone afterwards."""
 
     def without_consequences(self, outcome: ClauseOutcome, reporter: str) -> ClauseOutcome:
-        """Return an outcome in which all that happened after the request is left out.
+        """Return an outcome without the results after the request.
 
         Args:
             outcome: of any clause.

@@ -37,7 +37,7 @@ CLAUSE_CODES = re.compile(r"\((TCM\d{3}(?:, TCM\d{3})*)\)")
 """The clauses that a reason names, as in ``answered 500 (TCM101)``."""
 
 LATE_CLAUSE, LOAD_CLAUSE = "TCM102", "TCM515"
-"""The clauses that report late responses, and failures beside other callbacks only."""
+"""The clauses that report late responses, and failures under concurrency only."""
 
 _MAX_SHAPES_WITH_MAIN = 10
 _RERUN_ALIKE = 2

@@ -364,4 +364,4 @@ EFFECT_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = MESSAGE
     )
 }
 ABOUT_EVERYTHING = frozenset({nothing_opened.__name__, nothing_written.__name__})
-"""Assertions about all that a receiver does: the user's observer and the stub services are both looked at."""
+"""Assertions that use the user's observer and the stub services together."""

@@ -168,7 +168,7 @@ class Backlog:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def wait(self) -> float:
-        """Wait until the receiver has worked on all that was sent before; return how many seconds that took.
+        """Wait until the receiver has handled all earlier callbacks; return how many seconds that took.
 
         It returns, too, when a receiver does nothing any more: then what has no effect is lost.
 

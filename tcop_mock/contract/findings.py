@@ -40,7 +40,7 @@ _FIX_BY_STATUS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _SIZE,
 }
 _FIX_BY_TRAIT = {"resolved": "TCM302", "event alarms": "TCM307"}
-"""What all failed callbacks of the catalogue are, and no other; any other product is unknown to the receiver."""
+"""Fixes by the trait that all failed callbacks of the catalogue have and no other has."""
 _UNKNOWN_PRODUCT_FIX, _CATALOGUE_FIX = "TCM306", "TCM101"
 _WHERE_LATE_IS_LATE = frozenset({Phase.MAIN, Phase.MALFORMED_INPUT, Phase.AUTH})
 """Elsewhere a late answer has the cause that the clause is about: a slow client, a service that hangs."""
@@ -65,7 +65,7 @@ def fix_code(clause: Clause, case: RequestCase, attempt: Attempt, test: ClauseTe
         clause: the clause that failed.
         case: the request.
         attempt: its answer.
-        test: all that the clause sends.
+        test: the requests of the clause.
     """
     is_plain_turn = test is None or (
         test.send_order is not SendOrder.BURST and not any(group.background for group in test.groups)

@@ -188,14 +188,14 @@ class RequestSlots:
         self._admit()
 
     def _admit(self) -> None:
-        """Give those who wait the slots that are free."""
+        """Give free slots to waiting requests."""
         while (
             self._waiting
             and sum(not holder.gave_way for holder in self._holders) < self.count
             and len(self._holders) < max(self.count, self.limit)
         ):
             _, _, turn = heapq.heappop(self._waiting)
-            if not turn.done():  # who waited was cancelled
+            if not turn.done():  # otherwise the waiting request was cancelled
                 holder = Holder(asyncio.get_running_loop().time())
                 self._holders.add(holder)
                 turn.set_result(holder)

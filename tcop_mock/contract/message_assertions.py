@@ -34,7 +34,7 @@ _RAW_BODY = re.compile(r"\{.*\\*\"alarm(?:Obj|Policy)Info\\*\" ?:.*", re.DOTALL)
 """A callback as TCOP posts it, inside a text."""
 
 _MAX_NAME_CHARS = 60
-"""So much of a long name identifies an object to people."""
+"""Length of the part of a long name that identifies an object to people."""
 
 _MAX_KEPT_CHARS = 200
 

@@ -61,7 +61,7 @@ class LearnsOpen(Protocol):
         ...
 
     async def rows(self, token: str) -> Sequence[Any]:
-        """Return all that mentions the object of an alarm."""
+        """Return all effects that mention the object of an alarm."""
         ...
 
     def learn(self, fired: Sequence[Any], resolved: Sequence[Any]) -> None:

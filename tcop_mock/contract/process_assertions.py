@@ -27,7 +27,7 @@ _OUTPUT_DELAY_S = 0.3
 """Maximum time in seconds until the output about a callback appears."""
 _KIB = 1024
 _ROUNDS = 3
-"""So often in a row the memory of a receiver grows too much, if it keeps too much of each callback."""
+"""Number of consecutive measurements with too much growth that fail a receiver."""
 _PACE = 0.8
 """Many callbacks are sent in this part of their time, as far as retries can help."""
 _ATTEMPTS = 4

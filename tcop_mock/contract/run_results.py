@@ -36,7 +36,7 @@ class RunResults:
 
     plan: CheckPlan
     tests: ClauseTests
-    """What the clauses send."""
+    """The requests of the clauses."""
     by_code: dict[str, ClauseResult] = field(default_factory=dict)
     """The results by clause code, before they are attributed to other clauses."""
     outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, repr=False)
@@ -156,7 +156,7 @@ class RunResults:
         return any(clause.code == code for clause in self.plan.clauses)
 
     def _with_refusals(self, result: ClauseResult) -> ClauseResult:
-        """Return the result of a clause about a service with all that the service refused in the whole run."""
+        """Return the result of a clause about a service, with all messages that the service rejected in the run."""
         messages = self._refusals(result.clause)
         if messages is None:
             return result

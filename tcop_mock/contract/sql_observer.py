@@ -214,7 +214,7 @@ class SqlObserver:
         rows, rule = self._search(link, token), self.open_rule
         if rule is None:
             return EffectSnapshot(tuple(map(_effect, rows)))
-        is_narrow = not self.tables  # a table beside that of the incidents may keep what was received
+        is_narrow = not self.tables  # another table than that of incidents may store each request
         effects = tuple(_effect(row) for row in rows if not is_narrow or row.table == rule.table)
         return EffectSnapshot(effects, tuple(map(_effect, self._search(link, token, rule))))
 

@@ -27,7 +27,7 @@ class Form(StrEnum):
     OBSERVED = "observed"
     """As captured callbacks look: includes undocumented fields; dimension keys in alphabetical order."""
     EVENTBRIDGE = "eventbridge"
-    """EventBridge's imitation of an event alarm's callback."""
+    """The body that EventBridge posts in the format of an event alarm."""
     CLOUDEVENTS = "cloudevents"
     """The CloudEvents that EventBridge posts: standard events, and those of Anti-DDoS."""
 

@@ -237,7 +237,7 @@ class Delivery:
 
     attempts: tuple[Attempt, ...]
     name: str = ""
-    """What was delivered: ``cvm/basic-monitoring resolved``."""
+    """Name of the callback: ``cvm/basic-monitoring resolved``."""
 
     def __repr__(self) -> str:
         """Return the end of the delivery in a line, as failures of tests show it."""

@@ -205,7 +205,7 @@ class LoadResult:
     summary: LoadSummary
     objectives: tuple[ObjectiveResult, ...]
     alarms_by_attempts: Mapping[int, int]
-    """Of a scenario, the number of alarms by the number of their attempts."""
+    """Number of alarms by the number of their attempts, of a scenario."""
     started_at: datetime
 
 

@@ -224,7 +224,7 @@ def _read_rest(stream: BinaryIO, start: bytes) -> bytes:
 
 
 def _read_lines(stream: BinaryIO) -> Iterator[_InputLine]:
-    """Yield lines; the rest of one that is too long is passed over, or all that follows where it does not end."""
+    """Yield lines; the rest of a line that is too long is skipped."""
     for number, text in enumerate(iter(lambda: stream.readline(MAX_BYTES + 1), b""), 1):
         yield _InputLine(number, text)
         if len(text) > MAX_BYTES and not _skip_line(stream, text):

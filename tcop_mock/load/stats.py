@@ -40,7 +40,7 @@ _MAX_POINTS = 1200
 _LATE_SHARE = 0.01
 """Share of late attempts from which percentiles show the lateness, and the load was held back."""
 _FULL_SHARE = 0.95
-"""So much of ``max_inflight`` in flight at the end of a second means that callbacks wait for a free place."""
+"""Share of ``max_inflight`` in flight at the end of a second from which callbacks wait for a free place."""
 
 
 class Histogram:

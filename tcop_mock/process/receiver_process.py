@@ -1,4 +1,4 @@
-"""A receiver as a process of ours: its command; started, found ready, restarted, ended with all that it started."""
+"""A receiver as a child process: its command, start, readiness, restart, and end with all its own children."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class ReceiverProcess:
         return size_of(self.pids)
 
     def stop(self) -> None:
-        """End the receiver and all that it started; it does not start again."""
+        """End the receiver and its child processes; it does not start again."""
         self._ended.set()
         self._end_processes(signal.SIGTERM)
 

@@ -354,7 +354,7 @@ def _rates(series: Sequence[SeriesPoint]) -> list[Bar]:
 
 
 def _time_labels(series: Sequence[SeriesPoint], bar_count: int, last_s: float) -> list[tuple[float, str]]:
-    """Return the labels of bars over time, which are those of the chart of times beside them."""
+    """Return the labels of bars over time: those of the chart of times."""
     end_s = series[-1].at_s + series[-1].span_s
     return [(bar_count * at_s / end_s, f"{at_s:.12g} s") for at_s in _ticks(last_s or 1.0) if at_s <= (last_s or 1.0)]
 

@@ -210,7 +210,7 @@ class LifecycleFactory:
 
 
 def callback_source(node: pytest.Item, catalog: Catalog) -> CallbackSource:
-    """Return who draws for a test."""
+    """Return the generator of a test."""
     settings = settings_of(node)
     return CallbackSource(test_seed(node, settings.seed), catalog, Form(settings.form), settings.profile.wire_format)
 

@@ -106,7 +106,7 @@ def merge_verdicts(verdicts: list[Verdict], seed: int) -> Verdict:
     """Return several verdicts as one: of each clause the worst result, with the findings of all.
 
     Args:
-        verdicts: in an order that does not depend on who was first.
+        verdicts: in an order that does not depend on which came first.
         seed: of the run; each finding shows the one that it was found with.
     """
     if len(verdicts) == 1:

@@ -83,7 +83,7 @@ class OwnLoop:
         self.loop = new_event_loop()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        """Held by who decides whether the thread ends."""
+        """Held while it is decided whether the thread ends."""
         self._is_pausing = False
         self._has_left = False
 

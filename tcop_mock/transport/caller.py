@@ -1,4 +1,4 @@
-"""Runs a coroutine of ours beside the code that calls it, and the user's code where that caller is.
+"""Runs a coroutine of ours while the caller waits, and the user's code in the caller's thread or loop.
 
 Our requests have an event loop and a thread of their own, so that deadlines hold while an app blocks. What belongs to
 the user runs where the user's test runs, because a test's state may belong to its thread or its loop: a database

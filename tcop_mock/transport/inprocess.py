@@ -137,7 +137,7 @@ class InProcessExchange:
         self.first_byte_s: float | None = None
         self.traceback = self._error_line = ""
         self.deadline_s = 0.0
-        """Of the attempt; for clients that need a limit of their own."""
+        """Deadline of the attempt, for clients that need a limit of their own."""
         self._failure: Failure | None = None
         self.head_received: Future[None] = Future()
         self.body_received: Future[None] = Future()
