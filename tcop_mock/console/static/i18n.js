@@ -54,7 +54,7 @@ const words = {
   allClauses: ["all", "全部"], start: ["Start", "开始"], stop: ["Stop", "停止"], failOn: ["Fails on", "判定级别"],
   report: ["HTML report", "HTML 报告"], findings: ["Findings", "问题"], allResults: ["All clauses", "全部条款"],
   effects: ["Effects", "检查效果"],
-  effectsNote: ["Also check what the receiver does: its messages to the receiving end of this page, or what --observe-* shows",
+  effectsNote: ["Also check what the receiver does: its messages to the receiver of this page, or what --observe-* shows",
     "同时检查接收端的后续动作：发往本页接收端的消息，或 --observe-* 所示内容"],
   notRun: ["Not run", "未执行"],
   seeAgain: ["See it again", "重现"], requirement: ["Requirement", "要求"], why: ["Why", "原因"], fix: ["Fix", "修复"],
