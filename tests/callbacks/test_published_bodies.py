@@ -301,7 +301,7 @@ def test_a_captured_field_in_a_documented_event_is_a_deviation() -> None:
 
 
 def test_a_list_is_no_callback() -> None:
-    """Whatever its items are."""
+    """A list of callbacks is not a callback: TCOP never posts one."""
     result = FINDER.validate_tree([EVENT])
     assert (result.kind, len(result.problems)) == ("unknown", 1)
     assert result.problems[0].message.startswith("is a list; TCOP never posts a list")

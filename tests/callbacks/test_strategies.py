@@ -39,7 +39,7 @@ VALIDATOR = CallbackValidator(Catalog.load())
 @QUICK
 @given(callbacks(states=("firing", "repeated", "resolved"), forms=("documented", "observed")))
 def test_each_callback_could_have_come_from_tcop(callback: Callback) -> None:
-    """Of all shapes, states, languages and forms."""
+    """Every drawn callback is valid, in all shapes, states, languages and forms."""
     assert VALIDATOR.validate(callback.to_bytes()).problems == ()
 
 

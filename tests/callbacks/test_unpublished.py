@@ -191,7 +191,7 @@ def test_the_level_changes_within_the_life_of_an_alarm() -> None:
     ],
 )
 def test_a_level_that_cannot_be_is_refused(shape_id: str, profile: str, steps: str, problem: str) -> None:
-    """Of a profile or kind without levels, and of an unknown name."""
+    """A level is an error in a profile or kind without levels, and if its name is unknown."""
     generator = Generator(3, wire_format=load_profile(profile).wire_format)
     with pytest.raises(UsageError, match=problem):
         [generator.callback(generator.alarm(CATALOG.get(shape_id)), *point) for point in parse_lifecycle(steps)]

@@ -249,7 +249,7 @@ def test_a_missing_field_is_a_problem(path: str) -> None:
 
 
 def test_the_number_of_issues_is_bounded() -> None:
-    """Of a million issues a hundred are reported, and that there are more."""
+    """At most a hundred issues are reported, and a last one states that there are more."""
     body = body_of(CVM) | {f"odd{number}": number for number in range(100_000)}
     assert len(JUDGE.validate_tree(body).deviations) == 101
     assert JUDGE.validate_tree(body).deviations[-1] == Issue("", "more than 100 of these")

@@ -367,7 +367,7 @@ def test_a_threshold_needs_room_on_both_sides(folder: Path, calc_type: str, leas
 
 
 def test_a_range_of_one_value_has_no_two_sides(folder: Path) -> None:
-    """Even equality has no values on both sides there."""
+    """A range of one value is an error, with the operator = as well."""
     write(folder, "acme/queue", ENTRY.replace('">"', '"="').replace("[0, 2000]", "[1000, 1000]"))
 
     assert "has values on one side" in problem_of(folder).problem

@@ -74,7 +74,7 @@ def test_ids_of_shapes(ask: Ask, verb: str) -> None:
 
 
 def test_ids_of_own_shapes(ask: Ask, tmp_path: Path) -> None:
-    """Those of --catalog as well; a folder that is not there has none."""
+    """Shapes of --catalog are completed; a missing folder adds none."""
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme" / "queue.toml").write_text("", encoding="utf-8")
     assert ask("show", "--catalog", str(tmp_path), "acme/") == ["plain,acme/queue"]

@@ -27,7 +27,7 @@ def captured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lifecycle_shows_what_changes(tcop: RunCommand, tmp_path: Path) -> None:
-    """Of firing, repeat and resolve, each is compared with the one before; the identity of the alarm stays."""
+    """Each callback is compared with the one before it; the alarm's identity does not differ."""
     bodies = tcop("emit", CVM, "--seed", "1", "--lifecycle", "fire,repeat,resolve").stdout
     (tmp_path / "life.ndjson").write_text(bodies, encoding="utf-8")
     done = tcop("diff", str(tmp_path / "life.ndjson"))

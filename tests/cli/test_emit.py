@@ -83,7 +83,7 @@ def test_a_state_can_be_asked_for(tcop: RunCommand, state: str, status: str, not
 @pytest.mark.proof
 @pytest.mark.parametrize("state", ["firing", "repeated", "resolved"])
 def test_a_glob_passes_over_what_has_no_such_state(tcop: RunCommand, state: str) -> None:
-    """Of several shapes, those that never reach a state are left out: events do not repeat, not all recover."""
+    """A glob leaves out shapes that never reach the state: events do not repeat, and some never resolve."""
     done = tcop("emit", "*", "--state", state, "--json")
     able = [
         shape.id
@@ -96,7 +96,7 @@ def test_a_glob_passes_over_what_has_no_such_state(tcop: RunCommand, state: str)
 
 @pytest.mark.parametrize("form", [Form.EVENTBRIDGE, Form.CLOUDEVENTS])
 def test_a_glob_passes_over_what_has_no_such_form(tcop: RunCommand, form: Form) -> None:
-    """Of all shapes, those are drawn whose callbacks come in the form that was asked for."""
+    """A glob leaves out shapes without the wanted form."""
     drawn = tcop("emit", "*", "--form", form.value, "--json").document["callbacks"]
     assert [row["shape"] for row in drawn] == [shape.id for shape in CATALOG if form in forms_of(shape)]
     marks = {Form.EVENTBRIDGE: ("alarmType", "event"), Form.CLOUDEVENTS: ("specversion", "1.0")}

@@ -59,7 +59,7 @@ def test_it_posts_what_check_posts(pact: dict[str, Any]) -> None:
 
 
 def test_shapes_choose_its_interactions(tcop: RunCommand) -> None:
-    """Also on standard output."""
+    """--shapes selects the interactions, and --json prints the pact on standard output."""
     done = tcop("export", "--pact", "/dev/null", "--shapes", "cvm/basic-monitoring,cdn/domain", "--json", "--seed", "2")
     keys = [one["key"] for one in json.loads(done.stdout)["interactions"]]
     assert keys == [

@@ -217,7 +217,7 @@ def test_closed_standard_streams_keep_their_descriptors(
 
 
 def test_the_null_device_takes_the_lowest_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That of the stream that is closed."""
+    """The null device takes the descriptor of a closed standard stream."""
     opened: list[tuple[object, ...]] = []
     with monkeypatch.context() as patched:
         patched.setattr(os, "open", lambda *arguments: opened.append(arguments))

@@ -52,7 +52,7 @@ def test_clauses_that_failed_or_had_no_result_run(tcop: RunCommand, tmp_path: Pa
 
 
 def test_all_clauses_run_where_none_failed(tcop: RunCommand, tmp_path: Path) -> None:
-    """And a line says why."""
+    """All selected clauses run after a report without failures, and a line says so."""
     done = listed(tcop, tmp_path, PASSED, more=("--clauses", "TCM1*"))
     assert len(codes(done)) == 17
     assert done.stderr == f"no clause failed in {tmp_path / 'last.json'}: all selected clauses run\n"

@@ -126,7 +126,7 @@ def test_an_empty_folder_and_a_glob_without_match_are_reported(tcop: RunCommand,
 def test_a_folder_that_cannot_be_read_is_reported(
     tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one below the folder that was named."""
+    """An unreadable folder below the given one is reported."""
 
     def forbidden(folder: Path) -> Iterator[Path]:
         if folder.name == "zzz":

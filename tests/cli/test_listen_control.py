@@ -146,7 +146,7 @@ def test_requests_are_searched(query: str, numbers: list[int]) -> None:
 
 
 def test_clearing_drops_the_requests_and_goes_on_counting() -> None:
-    """So ``after`` of an earlier answer stays right; none of these requests is recorded."""
+    """Numbers continue after DELETE, so ``after`` of an earlier answer stays valid."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         await client.post("/", json=CALLBACK)
@@ -160,7 +160,7 @@ def test_clearing_drops_the_requests_and_goes_on_counting() -> None:
 
 @pytest.mark.parametrize("faults", [(), ("status:500",)])
 def test_faults_are_set_while_it_runs(faults: tuple[str, ...]) -> None:
-    """Also for a connection that is open, and for a server that began with faults; their counts begin anew."""
+    """New faults apply to open connections and replace those of the start; their counts restart."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         assert (await client.get(f"{API}faults")).json() == {"version": 1, "faults": list(faults)}

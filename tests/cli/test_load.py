@@ -193,7 +193,7 @@ def test_an_unverified_certificate_is_warned_of(tcop: RunCommand, closed_url: st
 def test_ctrl_c_ends_it_with_a_report(
     flags: tuple[str, ...], start: Callable[..., subprocess.Popen[str]], opened: Callable[[ReceiverFactory], str]
 ) -> None:
-    """Whatever is under way: what was until then is reported, as text or as JSON, and the code is 130."""
+    """Ctrl-C ends each kind of load with a report so far, as text or JSON, and code 130."""
     seen, enough = 0, threading.Event()
 
     async def take(_: ReceivedRequest) -> Reply:

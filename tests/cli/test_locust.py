@@ -80,7 +80,7 @@ def test_a_rate_is_shared_by_users(tcop: RunCommand, stage: type[_Process]) -> N
 
 
 def test_a_closed_load_has_its_users(tcop: RunCommand, stage: type[_Process]) -> None:
-    """So many at a time, none of whom waits."""
+    """A closed load becomes as many users without pauses."""
     assert tcop("load", "http://127.0.0.1:9/", *_LOCUST, "--concurrency", "7", "--seed", "5").exit_code == 0
     [(command, orders)] = stage.started
     assert (_flags(command)["--users"], orders.rate, orders.target.credentials) == ("7", 0.0, None)

@@ -33,7 +33,7 @@ ERRORS = [
 def test_an_error_is_a_line_and_a_code(
     tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, *, error: BaseException, code: int, complaint: str
 ) -> None:
-    """Whatever is raised ends in one line and its exit code; --debug adds where an error comes from."""
+    """Each kind of exception ends in one line and its exit code; --debug adds the traceback."""
 
     def fail() -> None:
         raise error

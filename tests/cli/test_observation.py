@@ -320,7 +320,7 @@ def test_the_command_fits_the_receiver_in_the_folder(tmp_path: Path) -> None:
 
 
 def test_there_is_none_where_effects_were_looked_at(tmp_path: Path) -> None:
-    """Nor where something else is missing."""
+    """A verdict without a missing observer has no hint about effects."""
     assert effects_hint(verdict_of(None, Prerequisite.AUTH), "/", tmp_path) == ""
 
 

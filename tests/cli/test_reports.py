@@ -32,7 +32,7 @@ def _zero(request: ReceivedRequest) -> Reply:
 
 
 def _worse(request: ReceivedRequest) -> Reply:
-    """Also redirect one product, and fail on a zero number."""
+    """Reject like ``_zero``; also redirect one product, and reject the number zero."""
     if b'"recoverTime":0' in request.body:
         return Reply(418)
     return Reply(302) if b'"qce/cdn"' in request.body else _zero(request)

@@ -74,7 +74,7 @@ def test_every_variable_has_a_value_for_every_kind(
 def test_an_object_without_a_name_is_reported_by_its_dimensions(
     emit: Callable[..., CommandResult], tmp_path: Path
 ) -> None:
-    """Of products that have neither objName nor unInstanceId."""
+    """The dimensions name an object that has neither objName nor unInstanceId."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "acme.toml").write_text(
         'title = "Acme - queue"\nkind = "metric"\nnamespace = "qce/acme"\nregional = false\nsource = "a capture"\n'

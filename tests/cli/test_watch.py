@@ -77,7 +77,7 @@ def test_a_change_during_a_check_runs_it_again(tmp_path: Path) -> None:
 
 
 def test_files_folders_and_globs_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a folder all files in and below it, but not hidden ones and those of caches and packages."""
+    """A folder means all files in and below it, without hidden files, caches and packages."""
     monkeypatch.chdir(tmp_path)
     for name in ("src/a.py", "src/in/b.py", "src/in/[c].txt", "src/.git/x", "src/__pycache__/x", "src/node_modules/x"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -378,7 +378,7 @@ def test_an_allowed_host_can_be_typed() -> None:
 
 
 def test_a_receiver_that_echoes_the_password_does_not_leak_it() -> None:
-    """Whatever the receiver answers, no page, event, export or file holds the password of the target."""
+    """No page, event, export or file shows the target's password, even if the receiver echoes it."""
 
     def echo(request: ReceivedRequest) -> Reply:
         text = f"{request.header('authorization')} alarms:S3ntinel-pw/9 S3ntinel-pw%2F9"
@@ -416,7 +416,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_callback_is_text(body: bytes) -> None:
-    """Whatever arrives, all documents stay small, and no control character, mark or half a pair is in them."""
+    """Documents about hostile bodies stay small and contain no control character or lone surrogate."""
 
     async def play() -> None:
         async with open_page() as page:

@@ -347,7 +347,7 @@ def test_what_was_closed_while_it_was_loading_stays_closed(browser: Browser, sit
 
 
 def test_ten_thousand_callbacks_stay_smooth(browser: Browser, site: Site) -> None:
-    """Of 10,000 alarms only the visible ones are elements, and a new one shows at once."""
+    """Only visible rows of 10,000 alarms are elements, and a new alarm shows at once."""
     site.run(_fill, site.app, 10_000)
     with _open(browser, site, 1280) as tab:
         tab.wait_for_selector(".row")

@@ -408,13 +408,13 @@ PLAIN = sent(("{}", 500, 9.0, 9.1))[0].attempt
     ids=["one", "of the catalogue", "two", "malformed", "a later one", "rejected", "never good", "no case", "good"],
 )
 def test_of_several_requests_in_flight_the_oddest_broke_it(requests: list[SentRequest], title: str | None) -> None:
-    """Of those that overlap the first broken answer: malformed ones before others, the catalogue's last."""
+    """The least usual request in flight at the first broken answer is named as its cause."""
     breakdown = find_breakdown(requests, TESTS, PLAIN)
     assert (breakdown.case.title if breakdown else None) == title
 
 
 def test_a_busy_receiver_is_not_broken() -> None:
-    """Nor is one that answered well since, or refuses what is malformed."""
+    """A receiver that answers 503 or 429, rejects bad bodies, or answers well later is not broken."""
     assert [is_broken(sent(("", status, 0.0, 0.1))[0].attempt) for status in (500, 503, 429, 400)] == [
         True,
         False,

@@ -90,7 +90,7 @@ def test_what_is_late_for_no_other_reason_is_not_rerun() -> None:
 
 
 def test_two_slow_failures_show_what_the_rest_do() -> None:
-    """Of those with the same text that took long and are to be rerun; quick ones are all rerun."""
+    """Two of several equal slow failures are rerun; fast failures are all rerun."""
     slow = [_late(title, "answered after more than 1 s", 1.1) for title in "abcd"]
     outcome = ClauseOutcome(failures=(*slow, _late("e"), _problem("f")), rerun=frozenset("acdef"))
     assert outcome.alike_slow_failures(0.5) == {"d": "answered after more than 1 s"}

@@ -71,7 +71,7 @@ def statuses_of(file: ExportFile) -> range:
 @pytest.mark.proof
 @pytest.mark.parametrize("name", ["answers-200", "answers-202-without-body", "rejects-with-422"])
 def test_labels_hold_for_conforming_responses(name: str) -> None:
-    """Whatever the statuses of a receiver that keeps the contract, they are those of the labels."""
+    """Each conforming receiver answers the corpus as its labels say."""
     with in_thread(SERVERS[name]) as url:
         assert misjudged(url) == {}
 

@@ -266,7 +266,7 @@ def test_answers_and_lost_messages(name: str, attempt: Attempt, effects: tuple[s
     ],
 )
 def test_the_events_of_two_alarms_have_different_keys(keys: tuple[str, ...], verdict: str | None) -> None:
-    """Those of one alarm share a key, also where the scenario ended before the other alarm."""
+    """Events of one alarm share a key, also if the scenario ends before the other alarm."""
     step = result_of().step_results[0]
     results = tuple(
         step._replace(after=EffectSnapshot((Effect("web-1", "/pagerduty", dedup_key=f"trigger {key}"),)))

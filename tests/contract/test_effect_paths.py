@@ -25,7 +25,7 @@ def test_a_list_is_meant_as_its_items() -> None:
 
 
 def test_without_effects_what_is_open_is_an_effect() -> None:
-    """And without open incidents nothing is said about them."""
+    """Open incidents count as effects without --observe-all; without --observe-open they are unknown."""
     assert EffectPaths.parse(None, "$.incidents[*]").parse_snapshot(DOCUMENT, "x").count == 1
     assert EffectPaths.parse("$.rows[*]", None).parse_snapshot(DOCUMENT, "x").open_incidents is None
 

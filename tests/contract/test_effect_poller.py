@@ -57,7 +57,7 @@ class Asked:
 
 
 def test_each_alarm_of_a_story_is_asked_for() -> None:
-    """But for those that are to be seen already."""
+    """Each alarm of a scenario is observed, except those that are visible already."""
 
     async def look(clock: Callable[[], float]) -> list[str]:
         observer = Asked()

@@ -74,7 +74,7 @@ def not_run_codes(name: str, profile: str) -> set[str]:
     ],
 )
 def test_no_clause_blames_a_receiver_that_does_well(name: str, profile: str) -> None:
-    """Whatever it forwards to and however late, all clauses pass but those about what it does not do."""
+    """All clauses pass for a conforming receiver, except those about features that it lacks."""
     skip = ["TCM515"] if profile == DEFAULT_PROFILE else ["TCM515", "TCM519"]  # which takes most of the time
     verdict = check_with_observer(
         CONFORMING[name](), ALL, skip=skip, effect_timeout_s=3.0, restart=_restart, max_time_s=300.0, profile=profile

@@ -116,7 +116,7 @@ def test_a_receiver_that_breaks_on_each_resolve_is_told_of_its_times() -> None:
 
 
 def test_a_late_answer_to_a_broken_body_is_told_to_answer_first() -> None:
-    """Of two findings with different causes each has its fix."""
+    """A finding has the fix of its cause, not of its clause."""
 
     def timing(request: OutgoingRequest, _: int) -> Timing:
         return Timing() if request.body.startswith(b"{") and request.body.endswith(b"}") else Timing(NEVER_S)

@@ -146,7 +146,7 @@ def outcome_of(code: str, receiver: SimulatedReceiver) -> ClauseOutcome:
     ids=["memory", "memory-of-a-slow-one", "files", "files-of-java", "files-of-a-slow-one"],
 )
 def test_a_receiver_that_keeps_too_much_of_each_callback_is_blamed(receiver: SimulatedReceiver, text: str) -> None:
-    """Whatever its language is and also if it is slow; the cause has no numbers."""
+    """A leak fails in each runtime and for slow receivers; its cause has no numbers."""
     [failure] = outcome_of("TCM704", receiver).failures
     assert text in failure.text
     assert failure.cause in {"the memory grows", "the number of open files grows"}

@@ -530,7 +530,7 @@ def test_a_case_is_repeated_for_some_seconds_only(duration_s: float, sent: int) 
 
 
 def test_groups_are_not_begun_after_silences() -> None:
-    """Also when they wait for their turn while the receiver falls silent."""
+    """Groups that wait for their turn do not start after the receiver has fallen silent."""
     post = FakePost(lambda _push, _number: RESET)
 
     async def reset(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:

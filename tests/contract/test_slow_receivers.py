@@ -139,7 +139,7 @@ def test_a_hiccup_is_no_finding() -> None:
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_jobs_bound_what_is_in_flight(jobs: int) -> None:
-    """Also where answers are late; clauses that send more at once are not run."""
+    """--jobs holds for late answers, too; clauses that send more at once are not run."""
     verdict, _, receiver = check_timed(every(20, Timing(2.0)), jobs=jobs)
     assert receiver.most_in_flight <= jobs
     not_run = [item for item in verdict.results if item.clause.code == "TCM515"]

@@ -188,7 +188,7 @@ def test_a_column_that_changes_like_a_state_reports(fired: dict[str, Any], resol
 
 
 def test_a_row_that_is_gone_was_open() -> None:
-    """But a state in another table is preferred; a new row alone is not a state."""
+    """A deleted row was open; a changed state is preferred, and a new row alone shows no state."""
     assert str(detect_open([row("t", 1, x="a")], [])) == "t: 1 = 1"
     both = [row("t", 1, x="a"), row("s", 1, state="on")]
     assert str(detect_open(both, [row("s", 1, state="off")])) == "s: state = 'on'"
@@ -507,7 +507,7 @@ def test_its_connections_are_closed_after_the_run(tmp_path: Path, database: sqli
     "path", ["a#b.db", "a%23b.db", "a%3Fb.db", "a?b.db", "file:a#b.db?uri=true", "file:a%3Fb.db", "file:a.db?mode=rwc"]
 )
 def test_no_file_is_made(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever signs of a URI its name has."""
+    """A missing SQLite file is an error and is not created, also if its name looks like a URI."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ObserverError, match="unable to open database file"):
         look(SqlObserver(f"sqlite:///{path}"))

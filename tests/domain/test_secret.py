@@ -168,7 +168,7 @@ def test_a_longer_secret_is_masked_by_its_text() -> None:
 
 @given(st.text(st.characters(codec="ascii", exclude_characters="/@"), min_size=1, max_size=3))
 def test_no_pair_leaks_however_short(password: str) -> None:
-    """Whatever a short password is, its pair, its URL and its token are masked."""
+    """The pair, URL and token of any short password are masked."""
     credentials = Credentials(Secret("user-of-alarms"), Secret(password))
     token = credentials.token().reveal()
     shown = credentials.mask(f"Basic {token} then user-of-alarms:{password} end")

@@ -59,7 +59,7 @@ LINES = st.sampled_from(
 @settings(max_examples=200)
 @given(st.lists(LINES | st.text(max_size=8), max_size=12), st.sampled_from(["\n", "\r\n"]))
 def test_no_secret_of_a_text_goes_out(lines: list[str], end: str) -> None:
-    """Whatever the text is, if it is not JSON: a request is recognised and sent without them, or nothing is sent."""
+    """A text that is not JSON is sent without secrets or not at all."""
     raw = end.join(lines).encode("utf-8", "surrogatepass")
     try:
         requests, _ = read_requests(raw, "f")

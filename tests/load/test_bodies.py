@@ -25,7 +25,7 @@ def taken(count: int, *mix: tuple[str, float], seed: int = 1, process: int = 0) 
 
 
 def test_every_body_is_another_alarms() -> None:
-    """Of many thousands no two are the same, nor tell of one session."""
+    """No two of 20,000 bodies have the same session."""
     bodies = taken(20_000, (CVM, 1.0))
     assert len({json.loads(body)["sessionId"] for body in bodies}) == 20_000
 
@@ -46,7 +46,7 @@ def test_shapes_come_by_weight() -> None:
 
 
 def test_without_a_mix_every_shape_comes() -> None:
-    """And a glob shares its weight among the shapes that it matches."""
+    """All published shapes have a weight by default; a glob divides its weight among its shapes."""
     assert {shape.id for shape, _ in weighted_shapes(CATALOG, ())} == {
         shape.id for shape in CATALOG if not shape.unpublished
     }

@@ -154,7 +154,7 @@ def test_the_hot_loop_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch
 
 
 def test_usual_responses_use_the_hot_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of twenty equal responses the transport reads two: the first, which is not cached, and the last."""
+    """The transport parses only the first and the last of twenty equal responses."""
     monkeypatch.setattr("tcop_mock.load.engine.LONG_BATCH", 7)  # counted during the load and at its end
     load = loaded(monkeypatch, hot_loop=True, turns=[responds(OK)] * 20, count=20)
     assert (load.summary.acked, load.summary.ack_times.count, load.one_by_one) == (20, 20, 2)

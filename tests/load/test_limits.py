@@ -79,7 +79,7 @@ def test_loops_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_uvloop_makes_loops() -> None:
-    """Of its own kind."""
+    """The factory of uvloop returns its loops."""
     uvloop = pytest.importorskip("uvloop", reason="uvloop is not for every system")
     loop = loop_factory("uvloop")()
     loop.close()

@@ -63,7 +63,7 @@ class _Client:
 
 
 class _FastHttpUser:
-    """Of Locust, what is used of it."""
+    """The parts of Locust's user that are used."""
 
     host: str | None = None
 
@@ -73,7 +73,7 @@ class _FastHttpUser:
 
 
 class _StopUser(Exception):  # noqa: N818 - Locust's name
-    """Of Locust."""
+    """Locust's exception that stops a user."""
 
 
 @pytest.fixture

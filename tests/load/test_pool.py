@@ -290,7 +290,7 @@ def test_a_receiver_that_is_gone_is_refused_the_second_time(serve: Serve) -> Non
 
 
 def test_another_address_is_tried_when_the_one_that_answered_is_gone(serve: Serve) -> None:
-    """Of a name with two addresses the second takes over."""
+    """The second address of a name is used when the first refuses connections."""
     first, second = serve(again_and_again(CLOSES)), serve(again_and_again(CLOSES))
     ports = [Target.parse(server.url).port for server in (first, second)]
     wired = two_pushes(lambda _: first.stop_accepting(), resolved_to(*ports), ports[0])
@@ -316,7 +316,7 @@ def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch
 def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a name with two addresses: what is dialled when an attempt had no connection in time may go to either."""
+    """Both addresses of a name are tried after an attempt without a connection in time."""
     first, second = serve(again_and_again(CLOSES)), serve(again_and_again(CLOSES))
     ports = [Target.parse(server.url).port for server in (first, second)]
     between = iter([True, False, False])
@@ -396,7 +396,7 @@ class Ends(PooledConnection):
 @pytest.mark.usefixtures("connections")
 @pytest.mark.parametrize("ahead", [0, 1])
 def test_a_connection_that_ends_before_its_dialler_goes_on_is_a_reset(serve: Serve, ahead: int) -> None:
-    """And no fault of ours; one that was opened ahead is not used."""
+    """Such an end is an outcome, not an error of ours; an idle connection is not used."""
 
     async def run(url: str) -> tuple[Outcome, list[object]]:
         ended: asyncio.Queue[Outcome] = asyncio.Queue()
@@ -465,7 +465,7 @@ def test_what_is_under_way_at_the_end_is_cancelled(serve: Serve) -> None:
 
 
 def test_only_what_is_overdue_expires(serve: Serve) -> None:
-    """Of two attempts the one that began a deadline ago ends; with none under way nothing happens."""
+    """Only the attempt whose deadline has passed ends; without attempts nothing happens."""
     server = serve(lambda peer: peer.hold())
     now_s = 100.0
 

@@ -138,7 +138,7 @@ def test_what_nobody_sent_is_unknown() -> None:
 
 
 def test_differences_are_counted_whole_and_reported_in_part() -> None:
-    """So many objects and ten notifications of each are reported; all are counted."""
+    """All differences are counted; examples are limited to N objects with ten notifications each."""
     ledger = [ledger_row(f"{thing}-{n}", object=f"ins-{thing}") for thing in range(3) for n in range(12)]
     found = compared(ledger, [], most=2)
     assert (found.lost.notifications, found.lost.objects, len(found.lost.examples)) == (36, 3, 20)

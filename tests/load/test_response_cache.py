@@ -82,7 +82,7 @@ def test_no_head_is_read_otherwise(start: bytes, fields: list[bytes], noise: byt
     ],
 )
 def test_the_usual_heads_are_read(head: bytes, length: int) -> None:
-    """Those of servers that people use need no parser."""
+    """Heads of usual servers are read without h11."""
     plain = HeadCache(CAP)[head]
     assert plain is not None
     assert plain.body_bytes == length
@@ -124,7 +124,7 @@ def test_what_is_not_plain_is_left_to_the_parser(data: bytes) -> None:
 
 
 def test_remembered_answers_are_bounded() -> None:
-    """Those of a receiver that numbers them, and long ones."""
+    """Numbered and long responses do not grow the cache beyond its limit."""
     answers = ResponseCache(CAP)
     for number in range(2000):
         assert answers[OK + b"%02d" % (number % 100) + b"%d" % number] is not None

@@ -104,7 +104,7 @@ def test_the_warm_up_counts_for_nothing_but_the_series() -> None:
 
 
 def test_a_closed_load_waits_for_answers() -> None:
-    """So many are under way at any time and never more, until the count is used up."""
+    """N requests are in flight at any time, and never more, until the count is reached."""
     under_way, most = 0, 0
 
     async def take(_: ReceivedRequest) -> Reply:
@@ -142,7 +142,7 @@ def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -
 
 
 def test_a_closed_load_ends_with_its_time() -> None:
-    """Whatever is under way then is waited for."""
+    """Requests in flight at the end are awaited."""
     summary = run_load(lambda _: ACK, make_plan(model=LoadModel.CLOSED, concurrency=2, duration_s=0.2)).summary
     assert summary.acked == summary.attempts > 0
 

@@ -78,7 +78,7 @@ def test_over_five_seconds_is_what_it_says() -> None:
 
 
 def test_a_storm_that_was_cut_short_has_not_recovered() -> None:
-    """Whatever the time since its last notification says."""
+    """An interrupted storm breaks the objective of recovery."""
     [held] = evaluate(parse_objectives(["recovery<1m"], LoadModel.SCRIPT), replace(SUMMARY, interrupted=True))
     assert held.summary == "recovery<1m: broken, the storm did not come to its end"
 

@@ -118,7 +118,7 @@ def test_who_started_a_worker_may_leave() -> None:
 def test_what_a_worker_cannot_begin_is_reported(
     capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when it has not even an event loop."""
+    """An error before the event loop exists is reported."""
 
     def missing(name: str) -> None:
         raise UsageError(f"no {name}")

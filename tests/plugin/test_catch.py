@@ -77,7 +77,7 @@ def test_it(tcop_contract):
 
 
 def test_a_test_sees_the_messages(inner: RunPytest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the hosts that were refused, which the report of a failure names with the option."""
+    """A test sees caught messages and refused hosts; its failure names the hosts and the option."""
     app_for("http://alerts.example.com", pytester, monkeypatch)
     tests = f"""{TARGET}
 def test_it(tcop_sender, tcop_callback, tcop_catch):

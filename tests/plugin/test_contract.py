@@ -326,7 +326,7 @@ def test_contract(tcop_contract):
 
 
 def test_what_all_say_is_bounded(monkeypatch: pytest.MonkeyPatch, inner: RunPytest) -> None:
-    """Of many broken clauses in one text, the first are reported in full, and of the others what they are called."""
+    """Of many broken clauses in one text, the first are reported in full, the others in one line each."""
     monkeypatch.setattr("tcop_mock.testing.contract._MAX_CHARS", 300)
     output = text_of(inner(ONE_LINE, FEW, "-p", "no:subtests", target="apps.hasty_wsgi"))
     assert "\n… and 1 more clause:\nTCM302 recover-time-zero [must] is broken: recoverTime" in output

@@ -98,7 +98,7 @@ def test_what_cannot_be_run_fails_the_set_up(arguments: str, message: str, inner
     ],
 )
 def test_the_url_has_the_credentials_once(path: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a path as of a whole URL."""
+    """The URL has the credentials once, for a path and for a whole URL."""
     monkeypatch.setattr(run, "_running", nullcontext)
     monkeypatch.setattr("tcop_mock.contract.managed_receiver.free_port", lambda: 8321)
     with ExitStack() as stack:

@@ -90,7 +90,7 @@ def test_faults_of_the_connection_are_errors_of_the_client(fault: str, error: ty
 
 
 def test_a_delay_that_is_shorter_than_the_timeout_is_not_waited_for() -> None:
-    """And none is felt by a client that waits for ever."""
+    """Such a delay takes no time, also for a client without a timeout."""
     transport = tcop_mock.testing.slack()
     transport.fault("delay:1s")
     url, message, *_ = MESSAGES["slack"]

@@ -45,7 +45,7 @@ def test_a_stream_is_read_to_its_end() -> None:
 
 
 def test_a_watch_sees_all_bytes_as_they_come() -> None:
-    """Also those that are not kept."""
+    """The watch gets all bytes, also those that are not kept."""
     pieces: list[bytes] = []
     output = OutputBuffer(max_chars=1, watch=pieces.append)
     for piece in (b"on", b"e\ntwo", b"\n"):

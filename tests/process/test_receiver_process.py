@@ -294,7 +294,7 @@ def test_stopping_ends_a_start_that_waits(
 def test_a_start_that_was_stopped_is_reported(
     make: Callable[..., ReceiverProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while the process is still there."""
+    """A start that is stopped is an error, also while the process still exists."""
     process = make("sleep 60")
 
     def connect(_host: str, _port: int) -> bool:
@@ -411,7 +411,7 @@ def test_the_end_of_what_listens_no_more_is_waited_for(make: Callable[..., Recei
 
 
 def test_what_listens_is_not_waited_for(make: Callable[..., ReceiverProcess]) -> None:
-    """Nor is what was not started."""
+    """A listening receiver, and one that is not started, is not waited for."""
     process = make(python(LISTEN))
     process.wait_if_closed()
     process.start()

@@ -205,7 +205,7 @@ def test_the_exception_of_an_app_is_shown() -> None:
 
 
 def test_long_texts_are_cut_to_sentences() -> None:
-    """Of why and fix, the first sentences are shown; a sentence without an end is cut."""
+    """Why and fix are cut to their first sentences; a sentence without an end is cut, too."""
     clause = replace(FAILED.clause, why="Short. Shorter. " + "word " * 30, fix="word " * 100)
     text = screen(make_verdict(replace(FAILED, clause=clause)))
     assert "  why:    Short. Shorter.\n" in text

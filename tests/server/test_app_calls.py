@@ -51,7 +51,7 @@ def state() -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """Whatever happens, the modules, the environment and the threads are as before."""
+    """Assert that modules, environment and threads are restored after each test."""
     before = state()
     yield
     assert state() == before
@@ -154,7 +154,7 @@ def test_a_host_of_the_users_is_caught_at_any_port() -> None:
 
 
 def test_this_machine_is_left_alone() -> None:
-    """Whatever the port is; so are other ports of other machines, because a database may be there, and datagrams."""
+    """Connections to this machine, other ports of other machines (databases) and datagrams are untouched."""
     with socket.create_server(("127.0.0.1", 0)) as server, AppCalls() as calls:
         port = server.getsockname()[1]
         with contextlib.closing(socket.create_connection(("localhost", port), 5)) as client:
@@ -218,7 +218,7 @@ def test_who_kept_a_replacement_gets_the_original(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit, ValueError])
 def test_nothing_is_left_after_an_error(problem: type[BaseException]) -> None:
-    """Nor after Ctrl-C."""
+    """Everything is restored after an error and after Ctrl-C."""
     with pytest.raises(problem), AppCalls():
         raise problem
 
@@ -311,5 +311,5 @@ def test_proxies_are_read_from_the_environment() -> None:
     ],
 )
 def test_names_of_this_machine(name: str, *, is_local: bool) -> None:
-    """And those of no other."""
+    """Only names of this machine are local."""
     assert app_calls._is_local(name) is is_local

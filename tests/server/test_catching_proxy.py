@@ -127,7 +127,7 @@ def test_a_client_that_was_led_here_names_its_host_in_tls(
 
 @pytest.mark.parametrize("target", [f"http://{WECOM_HOST}/send?key=k", "/send?key=k"])
 def test_a_call_without_tls_is_answered(target: str) -> None:
-    """Also without an authority: with the whole URL as a proxy gets it, or with the host in its header."""
+    """A plain call is answered with a whole URL as its target, and with the host in its header."""
 
     async def talk(client: Client, _proxy: Any) -> bytes:
         return await client.send(post(target, WECOM_HOST, WECOM))
@@ -549,7 +549,7 @@ def test_python_prints_nothing_without_a_module_of_the_user(tmp_path: Path) -> N
 
 
 def test_node_leads_connections_to_the_proxy(tmp_path: Path) -> None:
-    """Also a version that does not read the variables."""
+    """Node connects to the proxy, also in versions that ignore the variables."""
     import shutil  # noqa: PLC0415 - to find Node
 
     node = shutil.which("node")

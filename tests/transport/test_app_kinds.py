@@ -96,7 +96,7 @@ class Instance:
     ],
 )
 def test_arguments_tell_the_kind(app: Any, kind: AppKind) -> None:
-    """Of functions, classes and instances; where both would do, the first argument's name tells."""
+    """The parameters of functions, classes and instances decide; if ambiguous, the first name does."""
     assert kind_of(app, "m:app") is kind
 
 

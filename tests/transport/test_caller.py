@@ -355,7 +355,7 @@ def test_functions_of_the_user_run_where_the_caller_is() -> None:
 
 
 def test_cancelling_an_asynchronous_caller_cancels_the_run() -> None:
-    """And the run has ended when the cancellation comes through."""
+    """The run has ended when the caller gets the cancellation."""
     ended: list[bool] = []
 
     async def work() -> None:
@@ -460,7 +460,7 @@ def test_a_coroutine_function_of_a_synchronous_caller_has_a_loop_of_its_own() ->
 
 
 def test_an_end_inside_of_another_loop_leaves_the_first_one_alone() -> None:
-    """That one is not running, and this thread cannot run it now."""
+    """A transport that is closed inside another loop leaves its own loop alone."""
     with asyncio.Runner() as first, asyncio.Runner() as second:
         transport = AsgiTransport(asgi_for(lambda: None), TARGET, max_body_bytes=10, clock=time.perf_counter)
 

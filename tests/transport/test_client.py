@@ -172,7 +172,7 @@ def test_what_is_no_target_is_refused(value: object, problem: str) -> None:
 
 
 def test_a_client_with_a_network_has_the_address_of_its_base_url() -> None:
-    """So that a test does not send to another machine by accident; a client with an app has none."""
+    """A client with a network counts as its URL, one with an app as this machine."""
     with httpx.Client(base_url="https://alarms.example.com/hook") as client:
         assert not resolve_target(client).is_on_this_machine
         assert str(resolve_target((client, "/a"))) == "https://alarms.example.com/hook/a"
@@ -225,7 +225,7 @@ def test_lifespan_and_overrides_are_those_of_the_suite() -> None:
     lambda app: httpx.Client(transport=httpx.WSGITransport(app)),
 ])  # fmt: skip
 def test_an_app_that_raises_is_a_500_with_its_traceback(make: Callable[[flask.Flask], object]) -> None:
-    """Also where the client hands the exception on to the test."""
+    """The exception counts as 500, also if the client raises it in the test."""
     app = flask.Flask("raises")
     app.testing = True
 

@@ -33,7 +33,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("frozen")
 def test_deadlines_end_under_frozen_time() -> None:
-    """Of an attempt and of a run, from synchronous code and from an event loop that is frozen."""
+    """Deadlines of attempts and runs end in real time, from synchronous code and from a frozen loop."""
     [attempt] = tcop_mock.send(b"{}", waits, attempts=1, timeout_s=0.02).attempts
     assert attempt.detail == "no answer inside 0.02 s"
     assert attempt.duration_s >= 0.02
@@ -49,7 +49,7 @@ def test_deadlines_end_under_frozen_time() -> None:
 
 @pytest.mark.usefixtures("frozen")
 def test_pauses_end_under_frozen_time() -> None:
-    """Those between attempts are waited for in real time."""
+    """Pauses between attempts take real time."""
     pauses_s = tcop_mock.send(b"{}", lambda _alarm: 1 / 0, attempts=2, time_scale=0.0001)
     assert len(pauses_s.attempts) == 2
 
@@ -79,7 +79,7 @@ def test_a_loop_that_cannot_be_given_a_clock_keeps_its_own(monkeypatch: pytest.M
 
 
 def test_a_loop_is_closed_with_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that fail and those that refuse to be cancelled do not hold it up."""
+    """Tasks that fail or refuse cancellation do not delay the end of the loop."""
     monkeypatch.setattr(clock, "_CANCEL_TIMEOUT_S", 0.02)
     loop, refused = new_event_loop(), list[bool]()
 

@@ -235,7 +235,7 @@ def test_an_answer_is_read_up_to_the_cap() -> None:
 
 
 def test_start_response_twice_is_the_app_s_mistake() -> None:
-    """But with exc_info it takes the first one back, and what is written is part of the body."""
+    """A second call is an error without exc_info; written data is part of the body."""
 
     def twice(_environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         start_response("200 OK", [])

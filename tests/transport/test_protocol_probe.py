@@ -115,7 +115,7 @@ def test_a_receiver_that_closes_for_a_callback_alone_is_an_http_receiver() -> No
 
 @pytest.mark.parametrize("outcome", [Outcome.TLS, Outcome.TIMED_OUT])
 def test_plain_http_behind_https_is_reported(outcome: Outcome) -> None:
-    """Also where the server waits for the rest of the line; nothing secret is sent without TLS."""
+    """Plain HTTP on the port is recognised, and no secret is sent without TLS."""
     seen: list[bytes] = []
 
     def answer(peer: Peer) -> None:

@@ -109,9 +109,7 @@ def test_what_no_request_can_have_is_a_usage_error(fields: dict[str, object], wh
 @settings(deadline=None, max_examples=60)
 @given(body=st.binary(max_size=300), segments=st.lists(st.integers(1, 400), max_size=5).map(tuple))
 def test_segments_cut_the_same_bytes(body: bytes, segments: tuple[int, ...]) -> None:
-    """Whatever body and sizes: the receiver gets the unsegmented bytes, the head in a segment of its own, then the
-    sizes asked for, the last one repeated.
-    """
+    """The receiver gets the same bytes in the segments asked for: the head alone, then the sizes."""
 
     async def received(push: OutgoingRequest) -> list[bytes]:
         """Return the request as it came, piece by piece: before each segment the sender waits for the last to come."""

@@ -111,7 +111,7 @@ def test_receiver(tcop_receiver: Receiver, tcop_lifecycle: LifecycleFactory, tco
 
 
 def test_a_stub_service_is_a_transport(tcop_alarm: AlarmFactory) -> None:
-    """Of clients of httpx of both kinds; a callback is a request of any of them."""
+    """A stub service is a transport of both kinds of clients of httpx."""
     robot = wecom(rate_limits=False)
     robot.fault("status:503:1")
     with httpx.Client(transport=robot, base_url="http://test") as client:
