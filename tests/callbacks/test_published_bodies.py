@@ -167,7 +167,7 @@ EVENT = {
 
 
 def test_the_samples_of_events_are_named() -> None:
-    """With a policyId as of 2018, without as of 2022, and as captured in 2021."""
+    """Samples of events are recognised: of 2018 with a policyId, of 2022 without one, and captured ones of 2021."""
     for policy in ({"policyId": "policy-n4exeh88"}, {}):
         body: Any = EVENT | {"alarmPolicyInfo": {**EVENT["alarmPolicyInfo"], **policy}}  # type: ignore[dict-item] # a body
         result = FINDER.validate_tree(body)

@@ -59,7 +59,7 @@ def module(in_folder: Path) -> str:
 
 
 def test_an_app_is_judged_as_a_url_is(tcop: RunCommand, module: str) -> None:
-    """By the whole contract, with its credentials; what it prints does not get into the document."""
+    """An app is checked by the whole contract with its credentials; its output does not enter the document."""
     done = tcop("check", f"ops:hunter2-x@{module}:app/hook", "--json", "--seed", "7")
     assert done.exit_code == 0
     assert done.document["target"] == f"***@{module}:app/hook"

@@ -76,7 +76,7 @@ def test_list_takes_a_glob(tcop: RunCommand) -> None:
 
 
 def test_list_json_is_the_documented_document(tcop: RunCommand) -> None:
-    """With --json one versioned document says of each shape what design and schema fix, and nothing else is shown."""
+    """--json prints one versioned document with the fields of each shape, and nothing else."""
     done = tcop("list", "--json")
     assert list(done.document) == ["version", "shapes"]
     assert done.document["version"] == 1
@@ -100,7 +100,7 @@ def test_show_prints_what_is_known_of_a_shape(tcop: RunCommand) -> None:
 
 
 def test_show_json_is_one_document(tcop: RunCommand) -> None:
-    """With --json the shape in full and one callback as an example are one document."""
+    """--json prints the whole shape and an example callback as one document."""
     done = tcop("show", CVM.id, "--json", "--seed", "7")
     assert done.document == shape_document(CVM, tcop("emit", CVM.id, "--seed", "7").bodies[0])
     assert (done.exit_code, done.stderr) == (0, "")
@@ -204,7 +204,7 @@ def test_show_prints_the_schema_of_a_profile(tcop: RunCommand) -> None:
 
 
 def test_mutators_are_listed(tcop: RunCommand) -> None:
-    """With their clause, and whether a receiver has to take the body; GLOB chooses."""
+    """Each mutator has its clause and the expected reaction; GLOB selects them."""
     document = tcop("list", "--mutators", "--json").document
     Draft202012Validator(read_schema("mutator-list")).validate(document)
     assert [row["name"] for row in document["mutators"]] == list(load_mutators())

@@ -78,7 +78,7 @@ def _send(port: int, options: ConnectionOptions) -> Attempt:
 def test_a_client_certificate_and_a_private_authority_are_used(
     server: ScriptedServer, pem: dict[str, str], names: tuple[str, str]
 ) -> None:
-    """With the key in the same file or in another one, at the address of --resolve."""
+    """The key may be in the same file or in another one; --resolve gives the address."""
     addresses = (("other.example.com", server.port, "192.0.2.1"), ("alarms.example.com", server.port, "127.0.0.1"))
     options = ConnectionOptions(pem["authority"], pem[names[0]], names[1] and pem[names[1]], addresses)
     assert _send(server.port, options).outcome is Outcome.ACKED
@@ -91,7 +91,7 @@ def test_the_system_does_not_know_the_authority(server: ScriptedServer) -> None:
 
 
 def test_send_passes_the_options_on(server: ScriptedServer, pem: dict[str, str], tcop: RunCommand) -> None:
-    """As curl takes them."""
+    """The command accepts the options of curl."""
     done = tcop(
         *("send", CVM, "--attempts", "1", "--to", f"https://Alarms.example.com:{server.port}/hook"),
         *("--cacert", pem["authority"], "--cert", pem["cert"], "--key", pem["key"]),
@@ -115,7 +115,7 @@ def _options(**values: object) -> ReachOptions:
 def test_a_file_that_cannot_be_used_is_told(
     option: str, name: str, message: str, pem: dict[str, str], tmp_path: Path
 ) -> None:
-    """With the option, the file and what to do; nothing is sent."""
+    """The error names the option, the file and what to do; nothing is sent."""
     with pytest.raises(UsageError, match=message):
         read_connection(_options(**{option: pem.get(name, str(tmp_path / "missing.pem"))}))
 
@@ -144,7 +144,7 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 
 def test_an_ipv6_address_may_have_brackets() -> None:
-    """As in curl."""
+    """An IPv6 address may have brackets, as in curl."""
     assert read_connection(_options(resolve=("Host:80:[::1]",))).addresses == (("host", 80, "::1"),)
 
 

@@ -135,7 +135,7 @@ def test_lang_changes_human_text_only(tcop: RunCommand) -> None:
 
 
 def test_no_threshold_leaves_threshold_fields_out(tcop: RunCommand) -> None:
-    """With --no-threshold no field that compares a value with a limit is there."""
+    """With --no-threshold a callback has no field that compares a value with a limit."""
     [with_them] = tcop("emit", CVM, "--seed", "7").bodies
     [without] = tcop("emit", CVM, "--seed", "7", "--no-threshold").bodies
     left_out = set(with_them["alarmPolicyInfo"]["conditions"]) - set(without["alarmPolicyInfo"]["conditions"])

@@ -56,7 +56,7 @@ def test_json_is_the_clause(tcop: RunCommand, clause: Clause) -> None:
     "code, framework, head", [("TCM201", "go", "  Go"), ("TCM302", "django", "  Python (Flask, FastAPI, Django)")]
 )
 def test_samples_of_one_framework(tcop: RunCommand, code: str, framework: str, head: str) -> None:
-    """With --framework there is one sample a fix: its own, or that of its language."""
+    """--framework prints one sample per fix: that of the framework, or that of its language."""
     done = tcop("explain", code, "--framework", framework)
     assert [line for line in done.stdout.splitlines() if line.strip() in FRAMEWORK_NAMES.values()] == [head]
     [fix] = tcop("explain", code, "--framework", framework, "--json").document["clause"]["fixes"]

@@ -29,7 +29,7 @@ CATALOG = Catalog.load()
 
 
 def test_shapes_are_given_in_one_text_or_several(tcop: RunCommand, tmp_path: Path) -> None:
-    """As clauses are; a shape that two globs name is written once."""
+    """Shapes are given in one text or in several, and a shape of two globs is written once."""
     (one, other) = (tmp_path / "one", tmp_path / "other")
     options = ("--lang", "en", "--form", "documented", "--seed", "7", "-q")
     assert tcop("export", str(one), "--shapes", "cvm/events,antiddos/*,cvm/events", *options).exit_code == 0

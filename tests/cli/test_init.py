@@ -134,7 +134,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_the_settings_start_the_receiver(tcop: RunCommand, project: Path, name: str) -> None:
-    """With the command of its framework, at the path of its target; an unknown one is a comment."""
+    """The settings have the framework's command and the target's path; an unknown command is a comment."""
     fill(project, PROJECTS[name][0])
     assert tcop("init", "--ci", "none").exit_code == 0
     text = (project / "tcop-mock.toml").read_text(encoding="utf-8")

@@ -85,7 +85,7 @@ def test_without_a_folder_callbacks_are_compared_with_the_catalogue(tcop: RunCom
 
 
 def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None:
-    """With a file for each draft where there is a folder."""
+    """The document names a file for each draft if there is a folder."""
 
     def kept(done: CommandResult) -> CommandResult:
         Draft202012Validator(read_schema("learn-report")).validate(done.document)

@@ -82,7 +82,7 @@ def test_a_problem_without_remedy_and_key_has_one_line(tcop: RunCommand, tmp_pat
 
 
 def test_the_document_keeps_its_schema(tcop: RunCommand, tmp_path: Path) -> None:
-    """With --json the same is one document, and standard error has nothing."""
+    """--json prints one document, and nothing on standard error."""
     file = entry(tmp_path, WRONG)
     done = tcop("list", "--lint", "--json", "--catalog", str(tmp_path))
     Draft202012Validator(read_schema("lint-report")).validate(done.document)

@@ -115,7 +115,7 @@ def test_what_is_no_callback_is_reported_with_its_problems(start: Start, tcop: R
 
 @pytest.mark.proof
 def test_bytes_that_are_no_text_are_kept(start: Start, tcop: RunCommand) -> None:
-    """As base64, whole."""
+    """A body that is not UTF-8 is recorded as base64."""
     listening = start("listen", "--count", "1", "--json")
     tcop("send", "-", "--to", _url(listening), "--attempts", "1", stdin=b"\xff\x00")
     [record] = map(json.loads, _finish(listening)[0].splitlines())
@@ -299,7 +299,7 @@ def test_who_has_read_enough_ends_it(start: Start, tcop: RunCommand) -> None:
 
 
 def test_a_recording_goes_on_when_nobody_reads(start: Start, tcop: RunCommand, tmp_path: Path) -> None:
-    """With ``--record`` the file is what counts."""
+    """With ``--record`` a closed standard output does not end the command."""
     listening = start("listen", "--record", "r.jsonl", "--count", "2", **branch_coverage.command_environment())
     url = _url(listening)
     assert listening.stdout is not None

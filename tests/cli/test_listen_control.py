@@ -129,7 +129,7 @@ def test_a_wait_that_is_in_vain_lists_what_came() -> None:
     ("where=list.1=b", [2]),
 ])  # fmt: skip
 def test_requests_are_searched(query: str, numbers: list[int]) -> None:
-    """By each condition; a value is compared as text and as JSON."""
+    """Each condition selects requests; a value is compared as text and as JSON."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         emitted = await client.post(f"{API}emit", json={"form": "documented", "seed": 1})
@@ -218,7 +218,7 @@ def test_callbacks_are_emitted_and_delivered() -> None:
     ("GET", "", None, 404, "there is no /__tcop-mock/; there are /__tcop-mock/readyz"),
 ])  # fmt: skip
 def test_a_wrong_call_gets_one_clear_line(method: str, name: str, body: bytes | None, status: int, error: str) -> None:
-    """With the status of HTTP for it."""
+    """A wrong call gets the fitting HTTP status and one line."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         answer = await client.request(method, f"{API}{name}", content=body)

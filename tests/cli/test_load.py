@@ -53,7 +53,7 @@ def test_quiet_reports_the_summary_only(tcop: RunCommand, acking: str) -> None:
 
 
 def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
-    """With --json there is nothing else; it says what was done, and what it came to."""
+    """--json prints one document with the plan and the results, and nothing else."""
     done = tcop(*LOAD, acking, "--stages", "0.1s:100,0.1s:0", "--arrivals", "poisson", "--rate", "20", "--json")
     assert [
         error.message for error in Draft202012Validator(read_schema("load-report")).iter_errors(done.document)
@@ -74,7 +74,7 @@ def test_the_document_keeps_its_schema(tcop: RunCommand, acking: str) -> None:
 
 @pytest.mark.proof
 def test_a_closed_load_on_request(tcop: RunCommand, acking: str) -> None:
-    """By --concurrency; by count, by time, by both, or for the usual time."""
+    """--concurrency makes a closed load, which ends by count, by time, by both, or after the default time."""
     counted = tcop(*LOAD, acking, "--concurrency", "3", "--count", "20", "--json", "--timeout", "20s").document
     assert (counted["plan"]["model"], counted["summary"]["acked"]) == ("closed", 20)
     assert counted["plan"]["deadline_s"] == 20
@@ -172,7 +172,7 @@ def test_a_wrong_call_is_reported_in_a_line(tcop: RunCommand, flags: tuple[str, 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/", "http://[::1]:1/", "http://x.localhost:1/", "127.5.0.1:1"])
 def test_this_machine_is_allowed(tcop: RunCommand, url: str) -> None:
-    """By each of its names; then it is tried."""
+    """Each name of this machine is allowed as a target."""
     assert tcop(*LOAD, url, "--timeout", "5s").exit_code == 3
 
 

@@ -64,7 +64,7 @@ def _flags(command: list[str]) -> dict[str, str]:
 
 
 def test_a_rate_is_shared_by_users(tcop: RunCommand, stage: type[_Process]) -> None:
-    """As many users as are a second, to 200, each with its part; the password is in the environment only."""
+    """Up to 200 users share the rate; the password is in the environment only."""
     target = "http://u:swordfish@127.0.0.1:9/hook"
     flags = ("--rate", "400", "--duration", "7s", "--workers", "2", "--seed", "5", "--mix", "cvm/*")
     assert tcop("load", target, *_LOCUST, *flags).exit_code == 0

@@ -173,7 +173,7 @@ def test_a_receiver_is_restarted(tcop: RunCommand, opened: Callable[[ReceiverFac
 
 
 def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the limit in the message."""
+    """A restart command that hangs is ended; the message has the limit."""
     monkeypatch.setattr("tcop_mock.cli.observation._RESTART_S", 0.1)
     found = build_observation(ObserverOptions(restart_command="sleep 30"))
     assert found.restart is not None
@@ -271,7 +271,7 @@ def test_nothing_is_seen_where_nobody_asks() -> None:
 
 
 def test_logs_and_databases_are_observers(tmp_path: Path) -> None:
-    """With what a finding's command is to hold: a database with a password is read from the environment."""
+    """Logs and databases are observers; a finding's command reads a URL with a password from the environment."""
     log = build_observation(ObserverOptions(log=str(tmp_path / "app.log"), effects_path="^sent")).observer
     assert getattr(log, "shows_all", False)
     output = OutputBuffer()
@@ -308,7 +308,7 @@ def verdict_of(*kinds: Prerequisite | None) -> Verdict:
 
 
 def test_the_command_fits_the_receiver_in_the_folder(tmp_path: Path) -> None:
-    """With the path of the target, and how many clauses it makes run."""
+    """The hint has the path of the target and the number of clauses that it enables."""
     verdict = verdict_of(None, Prerequisite.OBSERVER, Prerequisite.DOWNSTREAM, Prerequisite.AUTH)
     assert effects_hint(verdict, "/alarms", tmp_path) == (
         "Next: tcop-mock check /alarms --run CMD  (runs 2 more clauses, about effects)"
@@ -326,7 +326,7 @@ def test_there_is_none_where_effects_were_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_each_framework_is_started_in_the_foreground(name: str) -> None:
-    """With the port in its command, or in the variable that it reads."""
+    """The port is in the command of each framework, or in the variable that it reads."""
     command = DetectedApp(FRAMEWORKS[name], "m:create()").run
     assert "&" not in command
     assert "{port}" in command or name in {"aiohttp", "express", "go", "other"}
@@ -385,7 +385,7 @@ def test_a_receiver_is_started_and_its_calls_are_effects(tcop: RunCommand, comma
 
 
 def test_a_planted_bug_is_blamed_and_seen_again(tcop: RunCommand, command: str) -> None:
-    """With the end of the receiver's output, and a command that starts it again."""
+    """The finding follows the end of the receiver's output, and its command starts the receiver again."""
     done = tcop("check", "u:hunter2@/x", "--run", f"BUG=twice {command}", "--clauses", "TCM501,TCM522", *FAST)
     assert (done.exit_code, results_by_code(done)) == (1, {"TCM501": "fail", "TCM522": "pass"}), done.stderr
     [finding] = done.document["clauses"][0]["findings"]
@@ -433,7 +433,7 @@ def test_a_restart_is_ours(tcop: RunCommand, command: str) -> None:
 
 
 def test_a_receiver_that_dies_is_reported(tcop: RunCommand, tmp_path: Path) -> None:
-    """With its last words."""
+    """The error has the last lines of the receiver's output."""
     (tmp_path / "app.py").write_text(
         RECEIVER.replace("        alarm = json", "        print('bye', flush=True); os._exit(9)\n        alarm = json")
     )
@@ -541,7 +541,7 @@ def test_the_calls_of_an_app_are_effects(tcop: RunCommand, tmp_path: Path, monke
 
 
 def test_a_host_that_an_app_calls_is_named(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the flag that catches it."""
+    """The note names the flag that catches the host."""
     write_app("app_calls_3", tmp_path, monkeypatch, scheme="https", host="alerts.example.com")
     done = tcop("check", "app_calls_3:app", "--clauses", "TCM304", *FAST)
     assert "were refused: --catch-host alerts.example.com=json answers" in done.stderr
@@ -550,7 +550,7 @@ def test_a_host_that_an_app_calls_is_named(tcop: RunCommand, tmp_path: Path, mon
 def test_the_calls_of_an_app_can_be_left_alone(
     tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a flag; and where TLS cannot be answered, unless a host is named."""
+    """--no-catch leaves calls alone; so does a missing TLS library, unless a host is given."""
     write_app("app_calls_4", tmp_path, monkeypatch, scheme="http", host="127.0.0.1:1")
     check = ("check", "app_calls_4:app", "--clauses", "TCM304,TCM501", *FAST)
 

@@ -38,7 +38,7 @@ def test_sigterm_ends_a_command_in_the_background() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_handler_that_is_there_stays(number: signal.Signals) -> None:
-    """As of a program that calls us, or of nohup; and only the main thread can set one."""
+    """Handlers of a calling program or of nohup stay; only the main thread sets ours."""
     signal.signal(number, signal.SIG_IGN)
     try:
         with signals_as_interrupts():

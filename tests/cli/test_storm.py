@@ -123,7 +123,7 @@ def test_a_receiver_that_refuses_is_amplified(tcop: RunCommand, opened: Open, st
 
 
 def test_the_default_limit_of_a_storm_does_not_hold_it_back() -> None:
-    """As many requests may be under way as can be due within a deadline; more than there are notifications never."""
+    """The default limit is the number of requests that can be due within one deadline."""
     assert _storm_inflight(ScenarioSize(6800, 12.0, 2000), 5.0) == min(6800, max_connections())
     assert _storm_inflight(ScenarioSize(1_000_000, 12.0, 300), 5.0) == min(1800, max_connections())
     assert _storm_inflight(ScenarioSize(100, 12.0, 10), 5.0) == 1000

@@ -118,7 +118,7 @@ def test_the_call_is_the_same_without_its_watch(
 
 
 def test_a_call_runs_in_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
-    """With our output and its exit code."""
+    """Each check is a process with our output, and its exit code is returned."""
     assert watch.run_in_process(["--version"]) == 0
     assert capfd.readouterr().out.startswith("tcop-mock ")
 

@@ -291,7 +291,7 @@ def test_the_calls_of_an_app_are_effects(catch: bool, status: ClauseStatus) -> N
 
 
 def test_a_host_that_is_not_caught_is_noted() -> None:
-    """With the argument that answers for it, which makes its calls effects."""
+    """The note names the argument that catches the host; with it the calls are effects."""
     app = forwarding_app("http://alerts.example.com/")
     verdict = tcop_mock.check(app, clauses="TCM501", seed=5)
     assert "refused: catch_hosts alerts.example.com=json answers" in verdict.notes[0]

@@ -322,7 +322,7 @@ POISONS: dict[str, tuple[Callable[[ReceivedRequest], bool], str]] = {
 
 @pytest.mark.parametrize("name", POISONS)
 def test_the_request_that_broke_a_receiver_is_named(name: str) -> None:
-    """By the clause about a receiver that answers; its own clause fails for its answer, and no other does."""
+    """TCM409 names the request; the clause of that request fails for its answer, and no other does."""
     is_poison, code = POISONS[name]
     verdict = check_directly(poisoned(is_poison), clauses=["TCM103", code, "TCM306", "TCM313", "TCM401", "TCM409"])
     assert failed_codes(verdict) == {code, "TCM409"}

@@ -44,7 +44,7 @@ def test_a_list_without_paths_is_the_effects() -> None:
 
 
 def test_what_is_no_path_is_reported() -> None:
-    """With the flag, what is wrong and an example."""
+    """The error names the flag, the problem and an example."""
     with pytest.raises(
         UsageError, match=r"--observe-all '\$\.x\[' is no JSONPath: .*; write for example \$\.incidents"
     ):
@@ -65,6 +65,6 @@ def test_what_is_no_path_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("raw", [b"<html>", b"", b"[" * 100_000])
 def test_what_is_no_json_is_reported(raw: bytes) -> None:
-    """With its beginning."""
+    """The error shows the beginning of the text."""
     with pytest.raises(ObserverError, match=r"^what it answers is not JSON: b'"):
         EffectPaths.parse("$.x", None).parse_snapshot(raw, "what it answers")

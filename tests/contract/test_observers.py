@@ -74,20 +74,20 @@ def test_a_url_is_asked_for_the_object() -> None:
     ],
 )
 def test_a_url_that_shows_nothing_is_reported(reply: Reply, message: str) -> None:
-    """With its status, or what it answers; never with the password."""
+    """The error has the status or the answer, and never the password."""
     with pytest.raises(ObserverError, match=message) as problem:
         by_url(lambda _: reply)
     assert "ssword" not in str(problem.value)
 
 
 def test_a_url_that_nobody_answers_is_reported(closed_port: int) -> None:
-    """With how the attempt ended."""
+    """The error says how the attempt ended."""
     with pytest.raises(ObserverError, match="cannot be read: refused"):
         look(UrlObserver(Target.parse(f"127.0.0.1:{closed_port}"), ROWS))
 
 
 def test_a_url_that_shows_too_much_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the limit, and how to ask for less."""
+    """The error has the limit, and how to select less."""
     monkeypatch.setattr(observers, "MAX_BYTES", 1000)
     with pytest.raises(ObserverError, match=r"is longer than 1000 bytes; let the URL choose with \{token\}"):
         by_url(lambda _: Reply(200, b" " * 2000))
@@ -114,7 +114,7 @@ def test_a_command_prints_what_is_to_be_seen() -> None:
     ],
 )
 def test_a_command_that_shows_nothing_is_reported(code: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its code and what it said, and it is ended."""
+    """The error has the exit code and the output; a command that hangs is ended."""
     if "0.2" in message:
         monkeypatch.setattr(observers, "_DEADLINE_S", 0.2)
     with pytest.raises(ObserverError, match=message):
@@ -122,7 +122,7 @@ def test_a_command_that_shows_nothing_is_reported(code: str, message: str, monke
 
 
 def test_a_command_that_is_not_there_is_reported() -> None:
-    """With the reason."""
+    """The error has the system's reason."""
     with pytest.raises(ObserverError, match="the observer `/no/such/thing` cannot be run: No such file"):
         look(CommandObserver.parse("/no/such/thing", None))
 
@@ -161,7 +161,7 @@ def test_a_callable_returns_what_is_to_be_seen(call: Callable[[str], Any], paths
     ],
 )
 def test_a_callable_that_shows_nothing_is_reported(call: Callable[[str], Any], message: str) -> None:
-    """With what it raised."""
+    """The error has the exception."""
     with pytest.raises(ObserverError, match=message):
         look(CallableObserver("m:f", call))
 
@@ -232,7 +232,7 @@ def test_what_shows_one_object_only_is_not_shared() -> None:
     [(None, ()), (EffectPaths.parse("$[*]", None), None), (EffectPaths.parse(None, "$[*]"), ())],
 )
 def test_a_command_that_prints_nothing_has_seen_nothing(paths: EffectPaths | None, open_incidents: object) -> None:
-    """As `sqlite3 -json` prints no rows: no effects, and no open incident where those are shown."""
+    """Empty output means no effects and no open incidents, as ``sqlite3 -json`` prints no rows."""
     snapshot = look(command("print()", paths=paths))
     assert (snapshot.effects, snapshot.open_incidents) == ((), open_incidents)
 
@@ -282,7 +282,7 @@ def test_each_new_line_is_an_effect(tmp_path: Path) -> None:
 
 
 def test_a_log_that_is_cut_or_replaced_is_read_from_its_beginning(tmp_path: Path) -> None:
-    """As log rotation does both."""
+    """A log is read from its start after rotation, by truncation or by replacement."""
     file = tmp_path / "app.log"
     file.write_text("a long old line\n")
     observer = LogObserver.parse(LogFile(file).lines_since, None)

@@ -189,7 +189,7 @@ def test_retries_help_a_slow_receiver() -> None:
     ids=["slow", "no-proc", "dies", "never-idle", "does-not-start"],
 )
 def test_a_size_that_cannot_be_judged_is_reported(receiver: SimulatedReceiver, reason: str) -> None:
-    """With the reason; a receiver is not blamed for it."""
+    """A size that cannot be measured is inconclusive with a reason, and no failure."""
     outcome = outcome_of("TCM704", receiver)
     [reported] = outcome.inconclusive or outcome.not_applicable
     assert reason in reported

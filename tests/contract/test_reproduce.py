@@ -366,7 +366,7 @@ RUN_FLAG = Flag("--run", "uvicorn app:app --port {port}")
 
 
 def test_a_receiver_that_the_run_started_is_started_again() -> None:
-    """With its path in place of a port that is gone; for the same reason there is no replay."""
+    """The command has the path, not the old port; for the same reason there is no replay."""
     clause = find_clause(load_clauses(), "TCM302")
     source = ReproductionContext(clause, TARGET, 7, "2023", test=ClauseTest((CaseGroup((ONE,)),)), flags=(RUN_FLAG,))
     words = shlex.split(check_command(source))

@@ -180,7 +180,7 @@ def test_a_slow_first_answer_is_not_the_measure() -> None:
 
 @pytest.mark.parametrize("took_s, in_flight", [(0.01, 4), (0.0, 4), (0.7, 2), (1.9, 1), (4.9, 1)])
 def test_slow_receivers_get_fewer_requests_at_once(took_s: float, in_flight: int) -> None:
-    """As many requests are in flight as can be served one by one inside a part of the deadline."""
+    """The number in flight is what can be served one by one within a part of the deadline."""
     attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
     assert Preflight(attempt, deadline_s=5.0).in_flight == in_flight
 
@@ -595,7 +595,7 @@ def test_a_receiver_that_falls_behind_with_slow_answers_is_not_waited_for() -> N
     "took_s, capacity, extra_s", [(0.1, 1, 0.0), (0.5, 8, 24.0), (0.5, 4, 0.0), (1.2, 32, 57.6), (1.3, 32, 0.0)]
 )
 def test_a_slow_receiver_that_serves_side_by_side_gets_more_time(took_s: float, capacity: int, extra_s: float) -> None:
-    """As much as it needs to be judged whole, if TCM103 lets it take so long."""
+    """A run gets more time if the answers are as slow as TCM103 allows."""
     attempt = Attempt(Outcome.ACKED, 0.0, 0.0, took_s, status=200)
     assert Preflight(attempt, 5.0, capacity).extra_time_s == pytest.approx(extra_s)
 

@@ -89,7 +89,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_check_of_a_bad_receiver_ends_soon(name: str) -> None:
-    """With the clause that says what is wrong."""
+    """A check of a bad receiver ends in time, and the right clause fails."""
     timing, limit_s, codes = BAD[name]
     verdict, took_s, _ = check_timed(timing)
     assert took_s <= limit_s

@@ -107,7 +107,7 @@ def test_new_rows_of_all_tables_are_effects(tmp_path: Path, database: sqlite3.Co
 def test_a_large_table_without_whole_number_keys_is_searched_for_the_token(
     tmp_path: Path, database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a bound parameter, in which signs of LIKE and quotes stand for themselves."""
+    """The token is a bound parameter, and signs of LIKE and quotes in it are literal."""
     monkeypatch.setattr(sql_observer, "_MAX_FIRST_ROWS", 2)
     database.execute("CREATE TABLE incidents (uid TEXT PRIMARY KEY, what TEXT, doc JSON)")
     database.executemany("INSERT INTO incidents VALUES (?, 'old', '{}')", [(str(number),) for number in range(3)])
@@ -146,7 +146,7 @@ def test_what_is_open_is_found_out(tmp_path: Path, database: sqlite3.Connection)
 def test_what_is_open_may_be_reported(
     condition: str, table: str, count: int, tmp_path: Path, database: sqlite3.Connection
 ) -> None:
-    """By a condition in SQL."""
+    """A condition in SQL selects the open rows."""
     database.execute(INCIDENTS)
     rule = OpenRule.parse(f" {table} : {condition} ")
     observer = SqlObserver(url_of(tmp_path), ("incidents",), rule)
@@ -244,7 +244,7 @@ def test_a_database_without_tables_is_reported(tmp_path: Path, database: sqlite3
 
 
 def test_a_database_that_is_absent_or_no_database_is_reported(tmp_path: Path) -> None:
-    """With the driver's reason; the file is not made."""
+    """The error has the driver's reason, and no file is created."""
     with pytest.raises(ObserverError, match=r"app\.db.*: unable to open database file"):
         look(SqlObserver(url_of(tmp_path)))
     assert list(tmp_path.iterdir()) == []
@@ -266,7 +266,7 @@ def test_a_database_that_is_locked_is_reported(
 
 
 def test_a_search_that_takes_too_long_is_ended(tmp_path: Path, database: sqlite3.Connection) -> None:
-    """With what to do: ten million rows are not waited for."""
+    """A search of ten million rows is ended, and the error says what to do."""
     database.execute("CREATE TABLE t (uid TEXT PRIMARY KEY, what TEXT)")
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
     database.execute(f"INSERT INTO t {numbers} SELECT 'k' || i, 'x' || i FROM n")  # noqa: S608 - our own text
@@ -327,7 +327,7 @@ def test_a_password_is_never_shown() -> None:
 
 @pytest.mark.parametrize("text", ["incidents", ": x", "t:", ""])
 def test_a_rule_of_another_form_is_reported(text: str) -> None:
-    """With an example."""
+    """The error has an example."""
     with pytest.raises(UsageError, match=r"write TABLE: CONDITION, as in \"incidents: status = 'open'\""):
         OpenRule.parse(text)
 
@@ -529,7 +529,7 @@ def test_a_file_of_any_name_is_read(prefix: str, name: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("url", ["mssql+pyodbc://u:hunter2@h/x"])
 def test_a_database_that_cannot_be_read_only_is_refused(url: str) -> None:
-    """With those that can be, and without its password."""
+    """The error lists the databases that can be read-only, and hides the password."""
     with pytest.raises(
         UsageError, match="cannot be opened read-only; use sqlite, postgresql, mysql or maria"
     ) as raised:
@@ -539,6 +539,6 @@ def test_a_database_that_cannot_be_read_only_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("database", ["file:", "file::memory:"])
 def test_a_uri_of_a_database_in_memory_is_reported(database: str) -> None:
-    """As the plain form is."""
+    """A URI of a database in memory is an error, as its plain form is."""
     with pytest.raises(UsageError, match="in the memory of another process"):
         SqlObserver(f"sqlite:///{database}?uri=true")

@@ -171,7 +171,7 @@ def test_an_unusable_text_is_an_error(text: str, problem: str) -> None:
     ],
 )
 def test_a_target_is_on_this_machine_or_not(text: str, expected: object) -> None:
-    """By its address or name alone: nothing is looked up."""
+    """The address or name alone decides; no name is looked up."""
     assert Target.parse(text).is_on_this_machine is expected
 
 

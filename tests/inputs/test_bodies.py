@@ -153,7 +153,7 @@ JSON_TYPE = "Content-Type: application/json"
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @pytest.mark.parametrize("length", [[], [f"Content-Length: {len(LINE_A)}"]], ids=["no length", "length"])
 def test_a_captured_request_is_read(end: str, length: list[str]) -> None:
-    """With either kind of line end, with or without its length."""
+    """A request is read with LF or CRLF, with or without its length."""
     [one] = found(request(LINE_A, JSON_TYPE, *length, end=end))
     assert (one.location, one.body, one.parsed.tree) == ("request 1", LINE_A, A)
     assert (one.parsed.problems, one.parsed.deviations, one.problem) == ((), (), "")
@@ -229,7 +229,7 @@ def test_another_content_type_is_a_deviation(reported: str, headers: list[str]) 
 
 
 def test_requests_one_after_the_other_are_all_read() -> None:
-    """By their lengths or chunks, with or without blank lines between; other text between them is reported."""
+    """Requests are split by length or chunks; text between them is reported."""
     length = request(LINE_A, JSON_TYPE, f"Content-Length: {len(LINE_A)}")
     chunks = request(b"%x\r\n%b\r\n0\r\nT: x\r\n\r\n" % (len(LINE_B), LINE_B), JSON_TYPE, "Transfer-Encoding: chunked")
     raw = length + b"\n" + chunks + length
@@ -249,7 +249,7 @@ def test_many_small_chunks_are_read_in_one_pass() -> None:
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_documents_one_behind_the_other_are_all_read(indent: int | None) -> None:
-    """As ``jq`` writes them, in one line or over many; a broken one is the last."""
+    """JSON documents in sequence, as of ``jq``, are read; a broken one is the last."""
     raw = b" ".join(json.dumps(one, indent=indent).encode() for one in (A, B))
     assert trees(raw) == [("item 1", A), ("item 2", B)]
     *whole, last = found(raw + b"{")
@@ -314,7 +314,7 @@ CURLS = {
 
 @pytest.mark.parametrize("line", CURLS.values(), ids=CURLS)
 def test_a_curl_line_is_read(line: str) -> None:
-    """As a shell would read it."""
+    """A curl line is read as a shell would read it."""
     assert trees(line.encode()) == [("command 1", A)]
 
 
@@ -366,7 +366,7 @@ def test_a_curl_line_without_a_body_is_refused(line: str, message: str) -> None:
 
 
 def test_curl_commands_one_after_the_other_are_all_read() -> None:
-    """With comments, here-documents and other commands between, as ``emit --format curl`` writes them."""
+    """Comments, here-documents and other commands between curl commands are skipped."""
     raw = (
         f"# first\ncurl h --data-binary @- <<'EOF' -s\n{TEXT_A}\nEOF\n"
         f"sleep 1; echo curl\ncurl h \\\n -d '{LINE_B.decode()}'\n"

@@ -75,7 +75,7 @@ def test_a_recording_keeps_bytes_methods_headers_and_times() -> None:
 
 
 def test_a_torn_last_line_is_left_out_and_reported() -> None:
-    """As a kill in the middle of a write would leave it."""
+    """An incomplete last line, as after a kill during a write, is reported and not sent."""
     line = json.dumps(RECORD).encode()
     found, warnings = read_requests(line + b"\n" + line[:50], "f")
     assert [one.body for one in found] == [SPACED]
@@ -126,7 +126,7 @@ def test_half_a_surrogate_pair_stays_escaped() -> None:
 
 
 def test_a_report_holds_the_requests_of_its_findings() -> None:
-    """With how they were sent; a finding that they do not show is named, with the command that does."""
+    """Requests of a report are sent as ``check`` sent them; a finding without one has its command."""
     plain: dict[str, Any] = {"method": "PUT", "url": "http://h/", "headers": [["X-A", "1"], ["Host", "h"]]}
     plain |= {"body": "a=b", "body_encoding": "utf-8", "credentials": "wrong-user", "asserted": False}
     plain |= {"truncate_at": 3, "segments": [2, 1], "chunked": False}
@@ -170,7 +170,7 @@ def _har(*entries: Any, **log: Any) -> bytes:
 
 
 def test_a_har_holds_requests() -> None:
-    """With times, where they have no offset in UTC, and bodies as text or base64; pseudo headers are none."""
+    """Times without an offset are UTC, bodies are text or base64, and pseudo headers are dropped."""
     first = _entry("POST", body=SPACED.decode(), time="2026-11-23T22:31:05.000Z")
     first["request"]["headers"] = [{"name": ":authority", "value": "h"}, {"name": "X-A", "value": "1"}]
     second = _entry("POST", body="/w==", encoding="base64", time="some day")

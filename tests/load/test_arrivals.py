@@ -52,7 +52,7 @@ def test_a_ramp_is_thin_at_its_thin_end() -> None:
 
 
 def test_drawn_arrivals_are_a_poisson_process() -> None:
-    """As many as planned within what chance allows, as uneven as independent senders, and the same from one seed."""
+    """Arrivals have the planned rate and the variance of independent senders, and repeat with a seed."""
     stages = [Stage(100.0, 100.0, 100.0)]
     moments = list(poisson_arrivals(stages, chance()))
     gaps = [after - before for before, after in itertools.pairwise(moments)]

@@ -143,7 +143,7 @@ def test_a_notification_is_given_up() -> None:
     ],
 )
 def test_what_the_client_reports_is_an_outcome(heard: HttpResult, outcome: Outcome) -> None:
-    """By status, by the kind of error, and by the deadline, which is total."""
+    """The status, the kind of error and the total deadline decide the outcome."""
     assert LocustWorker(LocustSettings(_TARGET, mix="cvm/basic-monitoring")).outcome_of(heard) is outcome
 
 
@@ -158,7 +158,7 @@ def test_headers_are_those_of_the_profile_and_the_target() -> None:
 
 
 def test_weights_are_read() -> None:
-    """As --mix takes them."""
+    """Weights are read in the format of --mix."""
     assert parse_mix("cvm/*=3, mysql/*") == (("cvm/*", 3.0), ("mysql/*", 1.0))
     with pytest.raises(UsageError, match=r"TCOP_MOCK_LOAD_MIX 'cvm/\*=x': write GLOB=WEIGHT"):
         parse_mix("cvm/*=x")

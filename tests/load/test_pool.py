@@ -299,7 +299,7 @@ def test_another_address_is_tried_when_the_one_that_answered_is_gone(serve: Serv
 
 
 def test_descriptors_that_run_out_later_are_no_refusal(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for the first connection: cancelled, and why is kept."""
+    """A later attempt without a descriptor is cancelled, and the reason is kept."""
     server = serve(again_and_again(CLOSES))
     port = Target.parse(server.url).port
 
@@ -367,7 +367,7 @@ def test_what_is_dialled_again_at_the_end_is_given_up(serve: Serve) -> None:
 
 
 def test_connections_are_opened_ahead(serve: Serve) -> None:
-    """As many as are asked for; where nobody listens, none, and the attempts tell why."""
+    """The requested number of connections is opened; if none can be, the attempts report why."""
     server = serve(again_and_again(OK))
 
     async def run(url: str) -> tuple[int, Outcome]:

@@ -75,7 +75,7 @@ def test_what_is_all_there_agrees(received: Rows) -> None:
 
 
 def test_what_was_acked_and_is_not_there_is_lost() -> None:
-    """By notification where sessions are there; what was given up, or never sent, is not lost by the receiver."""
+    """An acked notification without a record is lost; one that was given up or never sent is not."""
     ledger = [*_LIFE, ledger_row("d", outcome="timed_out", attempts=4), ledger_row("e", outcome="dropped", attempts=0)]
     found = compared(ledger, [callback_body("a"), callback_body("c")])
     assert sessions(found.lost) == ["b"]
@@ -174,7 +174,7 @@ def test_identities_are_those_of_the_generator(form: Form) -> None:
 
 
 def test_a_repeat_is_reported_from_a_firing() -> None:
-    """By its age; a body that has no object of its own is about its dimensions."""
+    """The age of a body tells a repeat from a firing; without an object its dimensions name it."""
     [shape] = Catalog.load().match("cvm/basic-monitoring")
     generator = Generator(7)
     alarm = generator.alarm(shape, required_state=State.REPEATED)

@@ -33,7 +33,7 @@ ACK = Reply(200)
 
 @pytest.mark.parametrize("poisson", [False, True], ids=["constant", "poisson"])
 def test_an_open_load_pushes_what_is_due(*, poisson: bool) -> None:
-    """As many as the rate comes to, every body another alarm's, each counted once."""
+    """The number of attempts follows from the rate, every body is distinct, and each counts once."""
     bodies: list[bytes] = []
 
     def take(received: ReceivedRequest) -> Reply:
@@ -123,7 +123,7 @@ def test_a_closed_load_waits_for_answers() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_count_is_shared_by_those_who_have_something_under_way(workers: int) -> None:
-    """With more processes than are under way at a time, some do nothing, and nothing is left to them."""
+    """Processes beyond the number of requests in flight get no share of the count."""
     plan = make_plan(model=LoadModel.CLOSED, concurrency=2, count=5, workers=workers)
 
     async def run() -> list[int]:
@@ -215,7 +215,7 @@ def test_lost_acks_are_reported_as_duplicates() -> None:
 
 @pytest.mark.proof
 def test_a_script_may_end_early() -> None:
-    """By count, or by time: what is due later is not pushed."""
+    """A scenario ends by count or by time; later notifications are not sent."""
     assert run_load(lambda _: ACK, make_plan(count=3, **SCENARIO_CHANGES), notifications(6)).summary.notifications == 3
     assert (
         run_load(lambda _: ACK, make_plan(duration_s=0.035, **SCENARIO_CHANGES), notifications(6)).summary.notifications

@@ -233,7 +233,7 @@ def test_a_file_of_ones_own_keeps_the_format(tmp_path: Path, changed: str, compl
 
 
 def test_a_name_that_is_not_there_is_refused() -> None:
-    """With the nearest ones, or all of them."""
+    """The error lists the nearest names, or all of them."""
     with pytest.raises(UnknownNameError, match="unknown scenario 'zone-outgae'; did you mean 'zone-outage'"):
         load_scenario("zone-outgae")
     with pytest.raises(UnknownNameError, match=r"unknown scenario 'xx'; there is daily-repeats, .*; or name a file"):

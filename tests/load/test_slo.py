@@ -94,7 +94,7 @@ def test_several_flags_add_up() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVE_NAMES)
 def test_each_name_that_is_listed_can_be_asked_for(name: str) -> None:
-    """With its own unit, or a bare number, of a load that has it."""
+    """Each objective accepts its unit or a plain number, in a load that has it."""
     taken: set[str] = set()
     for model, bound in itertools.product(LoadModel, ("1s", "1")):
         with contextlib.suppress(UsageError):

@@ -87,7 +87,7 @@ def test_a_timer_that_was_set_anew_behind_its_back_is_not_due() -> None:
 
 @linux
 def test_it_is_as_exact_where_the_loops_clock_is_not() -> None:
-    """As uvloop's, which knows whole milliseconds only; here they are minutes."""
+    """The timer is exact on a loop with a coarse clock, such as that of uvloop."""
 
     class Coarse(asyncio.SelectorEventLoop):
         def time(self) -> float:

@@ -101,7 +101,7 @@ def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
 
 
 def test_a_receiver_is_started(action: Any, tmp_path: Path) -> None:
-    """By the command of an input, at the path of another; its calls are caught unless an input says otherwise."""
+    """The inputs name the receiver's command and path; its calls are caught by default."""
     (tmp_path / "app.py").write_text(RECEIVER)
     env = {"TCOP_MOCK_RUN": f"{sys.executable} -S app.py", "TCOP_MOCK_TARGET": "/alarms", "TCOP_MOCK_CATCH": "false"}
     code, _, summary = judge(action, tmp_path, **env, TCOP_MOCK_CLAUSES="TCM302,TCM501")

@@ -120,7 +120,7 @@ def test_state(tcop_sender, tcop_alarm):
 
 
 def test_a_delivery_says_how_it_ended() -> None:
-    """With the status, the answer and the number of attempts, as far as there are any."""
+    """The repr has status, answer and number of attempts, if there are any."""
     rejected = Attempt(Outcome.REJECTED, 0.0, 0.0, 0.0, status=500, body=b"Internal Server Error")
     late = Attempt(Outcome.TIMED_OUT, 0.0, 0.0, 0.0, detail="no answer inside 5 s")
     acked = Attempt(Outcome.ACKED, 0.0, 0.0, 0.0, status=200, body=b"ok")

@@ -60,7 +60,7 @@ def test_each_service_answers_as_the_real_one_and_records(service: str) -> None:
 
 
 def test_the_limit_by_the_minute_is_kept_or_lifted() -> None:
-    """By the clock of the test."""
+    """The clock of the test decides on the limit per minute; it can be lifted."""
     now_s = [0.0]
     limited = tcop_mock.testing.wecom(clock=lambda: now_s[0])
     free = tcop_mock.testing.wecom(rate_limits=False)
@@ -99,7 +99,7 @@ def test_a_delay_that_is_shorter_than_the_timeout_is_not_waited_for() -> None:
 
 
 def test_a_status_in_place_of_the_answer_is_recorded() -> None:
-    """As the fixtures record it; without a name there is no fault any more."""
+    """An injected status is recorded; fault() without a name removes all faults."""
     transport = tcop_mock.testing.pagerduty()
     transport.fault("status:503")
     url, message, *_ = MESSAGES["pagerduty"]
@@ -124,7 +124,7 @@ def _callback() -> tcop_mock.Callback:
 
 
 def test_a_callback_is_a_request_of_any_client() -> None:
-    """With the credentials of the URL as a header, which no repr shows."""
+    """The credentials of the URL become a header, which no repr shows."""
     callback = _callback()
     request = callback.request("http://tcop:s%2Fecret@127.0.0.1:8080/alarm?a=1")
     assert (request.method, request.url) == ("POST", "http://127.0.0.1:8080/alarm?a=1")

@@ -35,7 +35,7 @@ def test_a_line_without_an_end_is_cut() -> None:
 
 
 def test_a_stream_is_read_to_its_end() -> None:
-    """With its last line, which has no end; the stream is closed."""
+    """A last line without an end is read, and the stream is closed."""
     output, stream = OutputBuffer(), io.BufferedReader(io.BytesIO(b"a\nb"))
     output.copy_from(stream)
     assert (output.lines(), stream.closed) == (["a", "b"], True)

@@ -119,7 +119,7 @@ def test_it_is_ready_when_it_listens_and_gone_when_stopped(make: Callable[..., R
 
 
 def test_it_restarts_at_its_port(make: Callable[..., ReceiverProcess]) -> None:
-    """As another process, after SIGTERM or after a crash."""
+    """A new process listens at the same port after SIGTERM or a crash."""
     process = make(python(LISTEN))
     process.start()
     [first] = process.pids
@@ -196,7 +196,7 @@ def test_nothing_that_it_started_is_left(make: Callable[..., ReceiverProcess]) -
 def test_a_program_that_cannot_be_run_is_reported(
     text: str, message: str, make: Callable[..., ReceiverProcess]
 ) -> None:
-    """As an error of the call."""
+    """A program that cannot be run is a usage error."""
     with pytest.raises(UsageError) as problem:
         make(text).start()
     assert str(problem.value) == message
@@ -226,7 +226,7 @@ def test_a_port_that_is_taken_is_reported(make: Callable[..., ReceiverProcess]) 
 def test_a_receiver_that_ends_at_once_is_reported(
     text: str, message: str, make: Callable[..., ReceiverProcess]
 ) -> None:
-    """With its last words."""
+    """The error has the last lines of its output."""
     process = make(text)
     with pytest.raises(TargetError) as problem:
         process.start()
@@ -245,7 +245,7 @@ def test_a_receiver_that_leaves_into_the_background_is_reported_and_ended(make: 
 
 @ON_LINUX
 def test_a_receiver_that_listens_elsewhere_is_reported_where(make: Callable[..., ReceiverProcess]) -> None:
-    """With what to put into the command."""
+    """The error says what to put into the command."""
     process = make(python(LISTEN.replace('int(os.environ["PORT"])', "0")), ready_s=0.4)
     with pytest.raises(TargetError, match=r"does not listen at .* after 0\.4 s; it listens at 127\.0\.0\.1:\d+: put"):
         process.start()
@@ -380,7 +380,7 @@ def test_an_interrupt_while_it_ends_kills_it(make: Callable[..., ReceiverProcess
 
 
 def test_the_address_of_an_ipv6_host_has_brackets() -> None:
-    """As in URLs."""
+    """An IPv6 address has brackets, as in URLs."""
     assert ReceiverProcess(ReceiverCommand.parse("x"), "::1", 80).address == "[::1]:80"
 
 

@@ -112,7 +112,7 @@ def test_every_client_is_caught(client: Callable[[str], Any]) -> None:
 
 
 def test_a_client_that_was_made_before_is_caught() -> None:
-    """As that of a module that was imported long ago: its proxies and its certificates are fixed."""
+    """A client with fixed proxies and certificates is caught, as one of a module imported earlier."""
     with httpx.Client(timeout=5) as client, requests.Session() as session:
         with AppCalls() as calls:
             assert client.post(WECOM, json=MESSAGE).json()["errcode"] == 0
@@ -133,7 +133,7 @@ def test_a_proxy_of_the_user_is_not_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("url", ["https://api.example.com/x", "http://api.example.com/x", "http://192.0.2.1/x"])
 def test_any_other_host_is_refused_and_named(url: str) -> None:
-    """With the flag; nothing goes to the network."""
+    """Calls to other hosts are refused and named with the flag; nothing reaches the network."""
     with AppCalls() as calls:
         answer = requests.post(url, json={}, timeout=5)
     host = httpx.URL(url).host

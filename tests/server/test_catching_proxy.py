@@ -92,7 +92,7 @@ def post(target: str, host: str, document: Any, *headers: str) -> bytes:
 def test_a_call_through_connect_is_answered_in_place_of_the_host(
     authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    """With a certificate for its name; the message is an effect, and the connection stays."""
+    """The proxy has a certificate for the host; the message is an effect, and the connection stays."""
     files = authority.write_files(tmp_path)
 
     async def talk(client: Client, _proxy: Any) -> list[bytes]:
@@ -190,7 +190,7 @@ def test_a_client_that_does_not_trust_us_is_named(authority: CertificateAuthorit
 
 
 def test_a_client_that_is_ended_in_the_handshake_is_not_blamed(authority: CertificateAuthority, tmp_path: Path) -> None:
-    """As a receiver that the run kills, after it has accepted the certificate."""
+    """A receiver that is killed after it accepted the certificate counts as trusting it."""
     files = authority.write_files(tmp_path)
 
     async def talk(client: Client, proxy: Any) -> None:
@@ -437,7 +437,7 @@ def test_requests_for_tokens_and_of_applications() -> None:
 
 
 def test_a_tls_stream_knows_its_connection(authority: CertificateAuthority) -> None:
-    """As a faulty reply needs its socket; a client that breaks TLS off has ended its request."""
+    """A faulty reply finds the socket of a TLS stream; a client that closes TLS has ended its request."""
 
     class Ends:
         async def read(self, _n: int = -1, /) -> bytes:
@@ -523,7 +523,7 @@ def test_python_leads_names_of_other_machines_to_the_proxy(tmp_path: Path) -> No
 
 
 def test_python_leads_connections_to_the_proxy(tmp_path: Path) -> None:
-    """By the address of a name and by any other, also of IPv6; those of this machine go where they go."""
+    """Connections to other machines, also by IPv6, go to the proxy; those to this machine do not."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = proxy_environment(server.getsockname()[1], tmp_path, None, {})
         code = (

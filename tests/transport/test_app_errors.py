@@ -53,7 +53,7 @@ def test_only_the_own_frames_are_shown() -> None:
 
 
 def test_without_own_frames_the_last_ones_are_shown() -> None:
-    """As where a framework refuses a request."""
+    """Without frames of the user, as when a framework rejects a request, the last frames are shown."""
     problem = raised(parse)
     assert problem.__traceback__ is not None
     frames = problem.__traceback__
@@ -66,7 +66,7 @@ def test_without_own_frames_the_last_ones_are_shown() -> None:
 
 
 def test_causes_come_first_and_groups_of_one_are_opened() -> None:
-    """As Python prints them, but no more than a few, and never in a circle."""
+    """Causes are printed in Python's order, up to a few, and never in a circle."""
 
     def wraps() -> None:
         try:

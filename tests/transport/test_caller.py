@@ -214,7 +214,7 @@ def test_what_an_app_does_after_its_answer_is_waited_for_a_moment() -> None:
 
 
 def test_synchronous_code_of_asgiref_runs_in_the_thread_of_the_caller() -> None:
-    """As Django's views and its database do; an asynchronous caller shares the thread of its own synchronous code."""
+    """Django's synchronous views run in the thread of a synchronous caller."""
     threads: list[int] = []
 
     async def store() -> None:
@@ -377,7 +377,7 @@ def test_cancelling_an_asynchronous_caller_cancels_the_run() -> None:
 
 @pytest.mark.parametrize("is_closed", [True, False])
 def test_an_app_in_the_loop_of_the_test_is_shut_down_between_or_ends_with_the_loop(*, is_closed: bool) -> None:
-    """As fixtures are torn down: after the test, while its loop is still there, or after that."""
+    """An app is shut down after the test, with or without its loop."""
     seen: list[str] = []
 
     async def app(scope: dict[str, Any], receive: Any, send_message: Any) -> None:
@@ -442,7 +442,7 @@ def test_whoever_waits_in_no_thread_and_no_loop_is_only_a_context() -> None:
 
 
 def test_without_a_run_an_asgi_app_runs_in_the_running_loop() -> None:
-    """As of a program that uses the transport alone."""
+    """A program that uses the transport alone runs an ASGI app in its own loop."""
     with transport_to(asgi_for(lambda: None), "asgi") as post:
         assert asyncio.run(post(PUSH, deadline_s=5.0)).outcome is Outcome.ACKED
 
@@ -501,7 +501,7 @@ def test_a_handler_of_the_user_for_ctrl_c_is_left_alone() -> None:
 
 
 def test_what_a_function_of_the_user_raises_reaches_the_run() -> None:
-    """As an observer that fails."""
+    """An exception of a user's function, such as an observer, reaches the run."""
 
     def fails() -> None:
         raise ValueError("mine")

@@ -239,7 +239,7 @@ def test_an_app_that_raises_is_a_500_with_its_traceback(make: Callable[[flask.Fl
 
 
 def test_an_async_app_that_raises_is_a_500_with_its_traceback() -> None:
-    """As above, by coroutines."""
+    """The same holds for an asynchronous app and client."""
 
     async def receive(_: Request) -> Response:
         raise KeyError("region")
@@ -275,7 +275,7 @@ def test_no_client_follows_a_redirect() -> None:
 
 
 def test_a_long_body_is_cut_at_the_limit() -> None:
-    """By streams of httpx, in both forms."""
+    """Both kinds of clients of httpx stop reading a stream at the limit."""
     parts = [b"x" * 40_000] * 3
 
     async def receive(_: httpx.Request) -> httpx.Response:
@@ -518,7 +518,7 @@ def _async_django_with_stream() -> _AsyncDjangoClient:
 
 @pytest.mark.parametrize("make", [_DjangoClient, _AsyncDjangoClient, _async_django_with_stream])
 def test_django_s_clients_send(make: Callable[[], _DjangoClient]) -> None:
-    """By ``generic``, with the Content-Type where Django expects it."""
+    """The client sends by ``generic`` with Django's argument for the Content-Type."""
     client = make()
     attempt = attempt_of((client, "/alarm"), b"{}")
     method, path, data, content_type, headers, _ = client.sent[0]
@@ -528,7 +528,7 @@ def test_django_s_clients_send(make: Callable[[], _DjangoClient]) -> None:
 
 
 def test_an_endless_body_of_django_is_left_at_the_limit() -> None:
-    """As that of any other client."""
+    """An endless body is read up to the limit."""
     client = _AsyncDjangoClient()
     client.response = _EndlessParts()
     assert attempt_of(client).body_truncated

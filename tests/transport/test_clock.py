@@ -63,13 +63,13 @@ def test_a_wait_for_callbacks_ends_under_frozen_time() -> None:
 
 
 def test_a_system_without_clock_gettime_has_the_clock_of_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Windows has it."""
+    """A system without clock_gettime, such as Windows, uses the clock at import."""
     monkeypatch.delattr(time, "clock_gettime")
     assert clock._real_clock() is time.perf_counter
 
 
 def test_a_loop_that_cannot_be_given_a_clock_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As that of uvloop."""
+    """A loop such as that of uvloop keeps its own clock."""
 
     class Loop:
         __slots__ = ()

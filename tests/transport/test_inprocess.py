@@ -134,7 +134,7 @@ def test_an_empty_body_is_one_empty_part() -> None:
 
 
 def test_an_app_that_raises_answers_500_with_its_traceback() -> None:
-    """As servers answer it; the attempt shows where it was."""
+    """An exception counts as 500, and the attempt has its traceback."""
 
     def wsgi(environ: dict[str, Any], _start: Start) -> Iterable[bytes]:
         raise KeyError(environ["REQUEST_METHOD"])
@@ -179,7 +179,7 @@ def test_an_app_without_an_answer_answers_500() -> None:
 
 @pytest.mark.parametrize("status, outcome", [(302, Outcome.REDIRECTED), (404, Outcome.REJECTED), (204, Outcome.ACKED)])
 def test_the_status_says_how_an_answer_counts(status: int, outcome: Outcome) -> None:
-    """As on a wire."""
+    """A status counts as it does over a network."""
 
     def wsgi(_environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         start_response(f"{status} X", [])
@@ -253,7 +253,7 @@ def test_start_response_twice_is_the_app_s_mistake() -> None:
 
 
 def test_an_iterable_is_closed() -> None:
-    """As PEP 3333 wants it."""
+    """The response iterable is closed, as PEP 3333 requires."""
     closed: list[bool] = []
 
     class Parts:
@@ -276,7 +276,7 @@ def test_an_iterable_is_closed() -> None:
     [({"message": "no database"}, "no database"), ({}, "it gives no reason"), (None, "not done in 0.1 s")],
 )
 def test_an_app_that_does_not_start_up_is_no_target(message: dict[str, str] | None, reported: str) -> None:
-    """With its own reason, or the time that it had."""
+    """The error has the app's reason, or the time limit."""
 
     async def app(_scope: Scope, receive: Any, send: Any) -> None:
         await receive()
@@ -346,7 +346,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_an_app_is_found_and_recognised(
     module: str, attribute: str, body: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By name, by factory, in an object; what it prints goes to standard error, for standard output is ours."""
+    """An app is found by name, by factory or in an object; its output goes to standard error."""
     with open_transport(Target.parse(f"{module}:{attribute}"), 100) as post:
         assert run_beside(post(PUSH, deadline_s=5.0)).body == body
         print("ours")  # noqa: T201 - that is what is tried
@@ -365,7 +365,7 @@ def test_an_app_is_found_and_recognised(
     ],
 )
 def test_what_is_no_app_is_reported(module: str, reference: str, problem: str) -> None:
-    """With the reason, and how it is written."""
+    """The error has the reason, and how to name an app."""
     with pytest.raises(UsageError) as caught, open_transport(Target.parse(reference.format(module)), 100):
         pass
     assert str(caught.value).startswith(f"{reference.format(module)} is not an app: {problem.format(module)}")
@@ -392,7 +392,7 @@ def test_urls_are_dialled() -> None:
 
 
 def test_two_hundred_at_once_are_all_answered() -> None:
-    """As a storm comes."""
+    """All of 200 concurrent requests are answered."""
 
     def wsgi(_environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         start_response("200 OK", [])

@@ -84,7 +84,7 @@ def test_a_port_that_closes_on_http_is_asked_for_tls(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("status, body", COMPLAINTS.values(), ids=COMPLAINTS)
 def test_the_complaint_of_a_tls_server_is_understood(status: int, body: bytes) -> None:
-    """By what it answers to a callback, or to the probe."""
+    """The answer of a TLS server to plain HTTP names the protocol."""
     target = Target.parse("http://h/")
     expected = f"it answers {status} because it speaks TLS: write https://"
     assert asyncio.run(identify_protocol(target, failed(Outcome.REJECTED, status, body))) == expected
