@@ -74,7 +74,7 @@ BODIES: dict[str, tuple[Any, dict[str, str], State | None]] = {
 
 @pytest.mark.parametrize("body, found, state", BODIES.values(), ids=BODIES)
 def test_the_body_of_a_template_is_recognised(body: Any, found: dict[str, str], state: State | None) -> None:
-    """In every form that users choose; it says what a receiver can get from it, and what not."""
+    """Bodies of templates are recognised in every usual form, with the values that a receiver gets and lacks."""
     result = FINDER.validate(body) if isinstance(body, bytes) else FINDER.validate_tree(body)
     assert (result.kind, result.is_valid, result.state) == ("template", True, state)
     assert dict(result.found) == found

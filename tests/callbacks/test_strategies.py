@@ -49,7 +49,7 @@ def smallest(condition: Any, *globs: str, **options: Any) -> dict[str, Any]:
 
 
 def test_a_failure_shrinks_to_the_smallest_body() -> None:
-    """To the shape with the shortest body, to its first state and language, and always to the same body."""
+    """A failure shrinks to the shape with the shortest body, in its first state and language, always the same."""
     generator = Generator(0)
     sizes = {
         shape.id: len(generator.callback(generator.alarm(shape, 0), State.FIRING).to_bytes())
@@ -76,7 +76,7 @@ def test_what_is_drawn_can_be_chosen() -> None:
 
 
 def test_without_hypothesis_the_import_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line."""
+    """The import error is one line."""
     monkeypatch.delitem(sys.modules, "tcop_mock.strategies")
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     with pytest.raises(ImportError, match=r'^tcop_mock.strategies needs Hypothesis: pip install "tcop-mock\[hyp'):

@@ -78,7 +78,7 @@ def drawn(shape: Shape, form: Form, profile: str) -> Iterator[tuple[State, bytes
 @pytest.mark.proof
 @pytest.mark.parametrize("shape", list(CATALOG), ids=[shape.id for shape in CATALOG])
 def test_generated_bodies_are_recognised_and_valid(shape: Shape) -> None:
-    """In every form and generation; the documented form has no deviations from its own generation's page."""
+    """Bodies of every form and generation are valid; documented ones do not deviate from their own page."""
     expected = (Issue("", shape.unpublished),) if shape.unpublished else ()
     for at, form in enumerate(forms_of(shape)):
         profile = PROFILES[(len(shape.id) + at) % len(PROFILES)]

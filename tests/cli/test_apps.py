@@ -69,7 +69,7 @@ def test_an_app_is_judged_as_a_url_is(tcop: RunCommand, module: str) -> None:
 
 
 def test_an_app_s_traceback_is_shown_without_its_password(tcop: RunCommand, module: str) -> None:
-    """In the attempt, in the document, and in a finding; curl posts to where it would be served."""
+    """Attempt, document and finding show it; the curl line names the address at which the app would be served."""
     target = f"ops:hunter2-x@{module}:broken"
     send = ("send", "cvm/basic-monitoring", "--to", target, "--attempts", "1")
     text, document = tcop(*send), tcop(*send, "--json")

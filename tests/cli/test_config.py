@@ -207,7 +207,7 @@ def test_a_value_that_a_flag_replaces_need_not_be_right(tcop: RunCommand, monkey
 
 
 def test_variables(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each flag has its variable; of one that may be repeated each line is a value; others are warned of."""
+    """Each flag has a variable; each line is a value of a repeatable flag; unknown variables get a warning."""
     monkeypatch.setenv("TCOP_MOCK_CLAUSES", "TCM301\nTCM302\n")
     monkeypatch.setenv("TCOP_MOCK_QUIET", "true")
     assert tcop("check", "--list").stdout.count("\n") == 2
@@ -254,7 +254,7 @@ def test_the_target_of_the_environment(tcop: RunCommand, closed_url: str, monkey
 
 
 def test_the_target_of_the_file(tcop: RunCommand, write: Write, closed_url: str) -> None:
-    """It is the receiver where a verb needs one; what the table of a verb says is for that verb alone."""
+    """The target applies to each command that needs one; a table applies to its own command."""
     write(f'target = "http://h/"\n[check]\ntarget = "{closed_url}"\n')
     assert tcop("check").error_message.startswith(f"{closed_url} cannot be reached")
     assert "to http://h/" in tcop("send", CDN, "--dry-run").stdout
@@ -346,7 +346,7 @@ def test_a_setting_that_is_not_there(home: Path) -> None:
 
 @pytest.mark.parametrize("call", ["list cdn/*", "emit cdn/domain --seed 1", "explain TCM302"])
 def test_no_file_changes_nothing(tcop: RunCommand, home: Path, call: str) -> None:
-    """Without file and variables every verb does what it did."""
+    """Without file and variables every command uses its defaults."""
     assert home.is_dir()
     assert tcop(*shlex.split(call)).exit_code == 0
 

@@ -51,7 +51,7 @@ def saw(done: CommandResult, topic: str) -> str:
 
 
 def test_a_receiver_that_is_well(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """Nothing is a problem, and each line says what it means; the callback comes twice, the same, harmless."""
+    """No check has a problem, and each line has a meaning; the same harmless callback is sent twice."""
     came: list[bytes] = []
 
     def takes(request: Any) -> Reply:
@@ -87,7 +87,7 @@ def test_a_receiver_that_is_well(tcop: RunCommand, opened: Callable[[ReceiverFac
     ],
 )
 def test_a_receiver_that_answers_wrongly(tcop: RunCommand, answer: bytes, topic: str, grade: str) -> None:
-    """It is reached, and what is wrong with its answer has a line; code 1."""
+    """The receiver is reached, each problem of its answer has a line, and the code is 1."""
     with ScriptedServer(lambda peer: peer.answer(answer)) as server:
         done = tcop("doctor", server.url, "--json")
     assert (done.exit_code, grades(done)[topic], done.document["reachable"]) == (1, grade, True)
@@ -109,7 +109,7 @@ def test_a_port_without_http(tcop: RunCommand, answer: bytes, meaning: str) -> N
 
 
 def test_a_receiver_that_says_nothing(tcop: RunCommand) -> None:
-    """It is too late, inside the time that was given; it was reached."""
+    """The receiver is reached, and has no answer within the given time."""
     with ScriptedServer(lambda peer: peer.hold()) as server:
         done = tcop("doctor", server.url, "--json", "--timeout", "2s")
     assert (done.exit_code, grades(done)["latency"]) == (1, "problem")
@@ -158,7 +158,7 @@ def test_a_name_that_does_not_resolve(tcop: RunCommand, monkeypatch: pytest.Monk
 
 
 def test_an_app_is_not_visited(tcop: RunCommand) -> None:
-    """There is no way to an app in this process."""
+    """An app in this process has no connection to diagnose."""
     assert tcop("doctor", "module:app").exit_code == 2
 
 

@@ -83,7 +83,7 @@ def test_shapes_choose_its_interactions(tcop: RunCommand) -> None:
 def test_a_wrong_call_is_one_line(
     arguments: tuple[str, ...], message: str, tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is written."""
+    """A wrong call is one line, and writes nothing."""
     monkeypatch.chdir(tmp_path)
     done = tcop("export", *arguments)
     assert done.exit_code == 2

@@ -225,7 +225,7 @@ def test_k6s_script_is_javascript(tcop: RunCommand, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", POSTED)
 def test_no_script_holds_a_password(tcop: RunCommand, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """It is read from the environment when the script is run, or the format is refused."""
+    """A script reads the password from the environment, or the format is rejected."""
     monkeypatch.setenv("TCOP_MOCK_TARGET", "http://usher:pa55word@h/hook")
     done = tcop("emit", EVENTS, "--format", form)
     assert "pa55word" not in done.stdout + done.stderr

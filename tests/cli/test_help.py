@@ -228,7 +228,7 @@ def test_the_null_device_takes_the_lowest_descriptor(monkeypatch: pytest.MonkeyP
 def test_a_full_disk_behind_standard_output_is_reported(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It is named, and the exit code is that of other files that cannot be written."""
+    """The error names the full disk, and has the exit code of a file that cannot be written."""
     monkeypatch.setattr("tcop_mock.cli.main.silence_stdout", lambda: None)
     with contextlib.redirect_stdout(Full()):
         assert long_way_of(["explain", "TCM302"]) == 2
@@ -237,7 +237,7 @@ def test_a_full_disk_behind_standard_output_is_reported(
 
 
 def test_help_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the short way cannot write, the long one is taken, which knows what to do."""
+    """Help that cannot be written ends with the error of the full command."""
     asked: list[list[str]] = []
 
     def long_way(arguments: list[str]) -> int:

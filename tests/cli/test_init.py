@@ -108,7 +108,7 @@ def tree(project: Path) -> dict[str, str]:
 def test_a_module_below_src_needs_an_installed_package(
     tcop: RunCommand, project: Path, files: dict[str, str], is_noted: object
 ) -> None:
-    """Where Python does not find it, the settings and the fixture say what to do."""
+    """The settings and the fixture say how Python finds a module below src."""
     fill(project, files)
     assert tcop("init", "-q").exit_code == 0
     written = tree(project)
@@ -284,7 +284,7 @@ def test_nothing_is_written_over(tcop: RunCommand, project: Path) -> None:
 
 
 def test_settings_are_not_hidden(tcop: RunCommand, project: Path) -> None:
-    """Where pyproject.toml has settings, a tcop-mock.toml would hide them."""
+    """No tcop-mock.toml is written if pyproject.toml has settings, which it would hide."""
     fill(project, {"pyproject.toml": '[tool.tcop-mock]\nprofile = "2023"\n'})
     assert "pyproject.toml has settings already, which tcop-mock.toml would hide" in tcop("init", "-q").error_message
 
@@ -299,7 +299,7 @@ def test_settings_further_up_are_not_in_the_way(
 
 
 def test_a_conftest_is_left_alone(tcop: RunCommand, project: Path) -> None:
-    """Where the tests have a conftest.py, the fixture goes into the new test; a folder ``test`` is taken as it is."""
+    """With an existing conftest.py the fixture goes into the new test; a folder ``test`` is used as it is."""
     fill(project, {"main.py": FASTAPI, "test/conftest.py": "# ours\n"})
     assert tcop("init", "--ci", "none").stdout == "wrote tcop-mock.toml\nwrote test/test_tcop_contract.py\n"
     files = tree(project)
@@ -308,7 +308,7 @@ def test_a_conftest_is_left_alone(tcop: RunCommand, project: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: RunCommand, project: Path) -> None:
-    """Where a folder's name is taken by a file, nothing is left behind."""
+    """If one file cannot be written, none is left behind."""
     fill(project, {"main.py": FASTAPI, ".github": "a file"})
     before = tree(project)
     assert tcop("init", "-q").error_message == "nothing is written: '.github/workflows' cannot be: Not a directory"

@@ -44,7 +44,7 @@ def codes(done: CommandResult) -> list[str]:
 
 
 def test_clauses_that_failed_or_had_no_result_run(tcop: RunCommand, tmp_path: Path) -> None:
-    """Not those that passed, were not run or are known; a finding about other clauses brings these along."""
+    """Failed and inconclusive clauses run; a finding about other clauses brings these along."""
     done = listed(tcop, tmp_path, *SKIPPED, PASSED, KNOWN, ABOUT_OTHERS, ERROR)
     assert codes(done) == ["TCM302", "TCM401", "TCM515"]
     assert done.stderr == f"3 of {len(load_clauses())} clauses run: those that failed in {tmp_path / 'last.json'}\n"
@@ -91,7 +91,7 @@ def test_one_call_is_a_loop(
 def test_other_files_are_rejected(
     tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, problem: str
 ) -> None:
-    """In one line, before anything is sent."""
+    """Another file is an error of one line, before anything is sent."""
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "last.json").write_text(content, encoding="utf-8")

@@ -108,7 +108,7 @@ def test_without_a_folder_there_is_nothing_to_check(tcop: RunCommand) -> None:
 
 
 def test_mutators_and_lint_exclude_each_other(tcop: RunCommand, tmp_path: Path) -> None:
-    """Each answers another question."""
+    """The two flags together are a usage error."""
     entry(tmp_path, ENTRY)
     done = tcop("list", "--lint", "--mutators", "--catalog", str(tmp_path))
     assert (done.exit_code, done.error_message.partition(":")[0]) == (2, "--mutators and --lint exclude each other")

@@ -280,7 +280,7 @@ def test_many_senders_do_not_wait_for_bodies_to_be_validated(
 
 
 def test_it_listens_outside_the_main_thread(tcop: RunCommand) -> None:
-    """Where no signal can be handled, time ends it all the same."""
+    """Without signals the command still ends by time."""
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(tcop("listen", "--max-time", "50ms").exit_code))
     thread.start()

@@ -178,7 +178,7 @@ def test_faults_are_set_while_it_runs(faults: tuple[str, ...]) -> None:
 
 
 def test_callbacks_are_emitted_and_delivered() -> None:
-    """To a URL with the retries of the profile, or returned only; the same seed gives the same bytes."""
+    """Callbacks are returned, or sent to a URL with the profile's retries; a seed gives the same bytes."""
 
     async def scene(client: httpx.AsyncClient) -> None:
         await client.put(f"{API}faults", json={"faults": ["status:503:1"]})
@@ -374,7 +374,7 @@ def test_requests_are_passed_on_and_recorded_on_both_sides(prefix: str, path: st
 
 
 def test_credentials_of_the_url_replace_those_of_the_request() -> None:
-    """They are in no record."""
+    """No record shows either of them."""
     seen: list[str] = []
 
     def receiver(request: ReceivedRequest) -> Reply:
@@ -415,7 +415,7 @@ def test_a_receiver_that_does_not_answer_is_a_504_or_a_502(
 
 
 def test_a_header_that_cannot_be_passed_on_is_a_400() -> None:
-    """It names the header, and not its value."""
+    """The answer names the header, and not its value."""
     reply = _forwarded("http://127.0.0.1:1/", headers=(("x-odd", "a\x7f"),))
     assert (reply.status, b"the header x-odd" in reply.body) == (400, True)
 
@@ -427,7 +427,7 @@ def test_what_cannot_be_forwarded_is_refused() -> None:
 
 
 def test_a_forwarded_request_is_printed_with_its_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both sides in one line."""
+    """One line shows the request and the receiver's answer."""
 
     async def run() -> None:
         async with HttpServer(lambda _: Reply(503, b"no")) as server:

@@ -46,7 +46,7 @@ def test_an_open_load_is_the_usual_one(tcop: RunCommand, acking: str) -> None:
 
 
 def test_quiet_reports_the_summary_only(tcop: RunCommand, acking: str) -> None:
-    """Without a head; a note that this machine began late may come first."""
+    """--quiet prints the summary without a heading; a note about a late start may come first."""
     done = tcop(*LOAD, acking, "--count", "5", "--quiet")
     assert (done.exit_code, f"loads {acking}" in done.stdout) == (0, False)
     assert re.search(r"^attempts      5 in ", done.stdout, re.MULTILINE)
@@ -96,7 +96,7 @@ def test_a_ramp_comes_before_the_level(tcop: RunCommand, acking: str) -> None:
 
 
 def test_several_processes_on_request(tcop: RunCommand, acking: str) -> None:
-    """They are reported of, and share the load."""
+    """Several processes share the load, and the report has their number."""
     done = tcop(*LOAD, acking, "--workers", "2", "--rate", "100", "--count", "20", "--warm-up", "0s")
     assert (done.exit_code, "2 processes" in done.stdout, "20 of 20 attempts acked" in done.stdout) == (0, True, True)
 
@@ -127,7 +127,7 @@ def test_a_target_that_cannot_be_used_is_reported_first(
 
 
 def test_a_target_that_is_not_there_is_reported(tcop: RunCommand, closed_url: str) -> None:
-    """In one line, with code 3, and without naming a flag that there is not."""
+    """An unreachable target is one line with code 3, without a flag that load does not have."""
     done = tcop(*LOAD, closed_url)
     assert done.exit_code == 3
     assert done.error_message.endswith("; is it running?")
@@ -182,7 +182,7 @@ def test_another_machine_is_allowed_by_name(tcop: RunCommand, no_names: str) -> 
 
 
 def test_an_unverified_certificate_is_warned_of(tcop: RunCommand, closed_url: str) -> None:
-    """On standard error, before anything is sent."""
+    """The warning is on standard error, before anything is sent."""
     done = tcop(*LOAD, closed_url.replace("http:", "https:"), "--insecure")
     assert (done.exit_code, "warning: the receiver's certificate is not verified" in done.stderr) == (3, True)
 

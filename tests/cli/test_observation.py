@@ -226,7 +226,7 @@ def test_a_restart_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_does_not_fit_is_reported(options: ObserverOptions, message: str) -> None:
-    """In a line, before anything is sent."""
+    """Contradictory flags are one line, before anything is sent."""
     with pytest.raises(UsageError) as problem:
         build_observation(options)
     assert message in str(problem.value)
@@ -255,7 +255,7 @@ def test_a_header_is_sent_to_the_url_and_not_shown() -> None:
 
 
 def test_nothing_is_seen_where_nobody_asks() -> None:
-    """Without flags there is no observer and no end; a command or a callable needs no paths."""
+    """Without flags there is neither observer nor stub; a command or a callable needs no paths."""
     assert build_observation(ObserverOptions()).observer is None
     assert build_observation(ObserverOptions(command="true")).observer is not None
     names = ("true", "show {token}", "sh -c 'show $TCOP_MOCK_TOKEN'")
@@ -464,7 +464,7 @@ def test_a_receiver_that_dies_is_reported(tcop: RunCommand, tmp_path: Path) -> N
     ],
 )
 def test_what_cannot_be_run_is_reported(arguments: tuple[str, ...], code: int, message: str, tcop: RunCommand) -> None:
-    """In one line, with the code of the documentation."""
+    """A command that cannot be run is one line with its exit code."""
     done = tcop("check", *arguments, "--clauses", "TCM304", "--quiet", "--json")
     assert (done.exit_code, done.stdout) == (code, "")
     assert message in done.error_message
@@ -527,7 +527,7 @@ def write_app(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, sch
 
 
 def test_the_calls_of_an_app_are_effects(tcop: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any flag, also over TLS; the command of a finding has the flags that were given."""
+    """Calls of an app are effects without any flag, also over TLS; a finding's command repeats the flags."""
     write_app("app_calls_1", tmp_path, monkeypatch, scheme="https", host="qyapi.weixin.qq.com")
     clauses = ("--clauses", "TCM501,TCM522")
     done = tcop("check", "app_calls_1:app", *clauses, *FAST)
@@ -574,7 +574,7 @@ def test_what_is_looked_up_is_left_alone() -> None:
 
 @pytest.mark.parametrize("timeout_s, first_s", [(5.0, 0.5), (20.0, None)])
 def test_the_first_call_of_an_app_is_waited_for(timeout_s: float, first_s: float | None) -> None:
-    """For half a second, or as long as the user wants."""
+    """The wait is half a second, or as long as --effect-timeout."""
     calls = app_calls(RunOptions(), None)
     assert calls is not None
     assert ObservationConfig(effect_timeout_s=timeout_s).with_app_calls(calls).first_call_s == first_s
@@ -605,7 +605,7 @@ def test_flags_start_it_again() -> None:
 
 
 def test_an_unsafe_target_is_refused_without_its_password() -> None:
-    """It is on another machine."""
+    """A target on another machine is rejected, and its password is hidden."""
     with pytest.raises(UsageError) as problem:
         receiver_to_run(RunOptions(run="x"), "http://u:hunter2@10.0.0.1/", wait_s=0.0)
     assert "hunter2" not in str(problem.value)
@@ -629,7 +629,7 @@ class _Process:
 
 
 def test_the_end_of_a_receiver_that_cannot_be_reached_is_waited_for() -> None:
-    """It may listen no more, and end a moment later: then its end is the reason."""
+    """If the receiver ends a moment after it closed its port, its end is the reason."""
     process = _Process()
     managed = ManagedReceiver(cast("ReceiverProcess", process))
 
@@ -643,7 +643,7 @@ def test_the_end_of_a_receiver_that_cannot_be_reached_is_waited_for() -> None:
 
 
 def test_settings_may_name_the_url_of_the_receiver() -> None:
-    """Only an app is taken out of the target: its receiver has an address of its own."""
+    """Only an app is removed from the target; a URL stays."""
     assert [_without_app(text) for text in ("http://127.0.0.1:8080/a", "app:app/a", "/a")] == [
         "http://127.0.0.1:8080/a",
         "/a",

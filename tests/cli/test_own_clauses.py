@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> str:
 
 
 def test_own_clauses_are_listed_and_explained(tcop: RunCommand, files: str) -> None:
-    """They are listed with the built-in clauses, and explained by slug."""
+    """Own clauses are listed with the built-in ones, and explained by slug."""
     listed = tcop("check", "--list", "--clause-files", files).stdout.splitlines()
     assert "ACME101  must    answers-202" in listed
     assert listed[0].startswith("TCM101")

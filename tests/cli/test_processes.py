@@ -63,7 +63,7 @@ def test_the_package_is_a_command(start: Start) -> None:
     "arguments", [["emit", "*", "-n", "2000", "-q"], ["emit", "*", "-n", "200", "--json", "-q"]], ids=["lines", "json"]
 )
 def test_a_reader_may_leave_early(start: Start, arguments: list[str]) -> None:
-    """When a reader has enough (``| head``), the command ends with 0 and without a word."""
+    """If the reader closes the pipe (``| head``), the command ends with 0 and no message."""
     process = start(*arguments)
     assert process.stdout is not None
     assert len(process.stdout.read(10)) == 10

@@ -48,7 +48,7 @@ def _record(method: str, body: str, second: int) -> str:
 def test_a_recording_is_sent_byte_for_byte(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
-    """In its order, with its methods and headers, and with the credentials of the new target."""
+    """Requests keep order, methods and headers, and get the credentials of the new target."""
     file, keeper = tmp_path / "r.jsonl", Keeper(opened, guarded=True)
     lines = [_record("POST", '{ "a" : 1 }', 0), _record("PUT", "no json", 1)]
     file.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
@@ -217,7 +217,7 @@ def test_a_clause_that_needs_requests_together_is_left_to_check(tcop: RunCommand
 
 
 def test_bodies_are_retimed_and_edited(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """From standard input; --set first, then --now."""
+    """A body from standard input is changed by --set first, then by --now."""
     keeper = Keeper(opened)
     body = tcop("emit", CVM, "--seed", "7").stdout.encode()
     asked = ("--now", "--set", 'alarmPolicyInfo.policyName="other"', "--unset", "alarmObjInfo.region")

@@ -158,7 +158,7 @@ def test_a_baseline_that_is_none_is_refused(
 def test_the_stream_is_there_while_the_run_goes_on(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
-    """When the last clause is being played, the lines of those before it can be read."""
+    """While the last clause runs, the lines of the clauses before it can be read."""
     place = tmp_path / "run.ndjson"
     seen: list[list[str]] = []
 
@@ -187,7 +187,7 @@ def test_the_stream_says_that_a_run_could_not_begin(tcop: RunCommand, closed_url
 def test_one_report_that_fails_costs_no_other(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a report cannot be written in the end, the others are, and the code says that something is wrong."""
+    """If one report cannot be written, the others are, and the exit code shows the error."""
 
     def refuse(path: str, content: bytes) -> None:
         if path.endswith(".xml"):
@@ -229,7 +229,7 @@ def test_github_is_reported(
 def test_github_is_reported_only_where_markdown_is_asked_for(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without such a report there is no summary, and without a job no annotation; a document stays a document."""
+    """Without --report markdown there is no job summary and no annotation, and --json stays one document."""
     done = tcop("check", opened(ZERO), *CLAUSES, "--json", f"--report=markdown={summary.with_name('r.md')}")
     assert done.stderr == ""
     summary.unlink()
@@ -251,7 +251,7 @@ def summary(tmp_path: Path, tcop: RunCommand, monkeypatch: pytest.MonkeyPatch) -
 def test_a_summary_that_is_full_gets_less(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path, *, left: int, found: str
 ) -> None:
-    """Where the whole report has no room in what a step may write, it goes without evidence, or is only named."""
+    """A report too long for the job summary goes without evidence, or only as a line."""
     size = 1024 * 1024 - left
     summary.write_bytes(b"x" * size)
     tcop("check", opened(ZERO), *CLAUSES, "-q", f"--report=markdown={summary.with_name('r.md')}")
@@ -263,7 +263,7 @@ def test_a_summary_that_is_full_gets_less(
 def test_a_summary_that_cannot_be_written_fails_nothing(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], summary: Path
 ) -> None:
-    """It is a warning."""
+    """A job summary that cannot be written is a warning."""
     summary.mkdir()
     report = f"--report=markdown={summary.with_name('r.md')}"
     done = tcop("check", opened(SERVERS["answers-200"]), "--clauses", "TCM104", report)

@@ -173,7 +173,7 @@ class _Window:
 def test_the_page_stays_while_a_browser_shows_it(
     monkeypatch: pytest.MonkeyPatch, shown: tuple[bool, ...], waited_s: float
 ) -> None:
-    """It waits half a minute to be opened, and some seconds to be loaded again."""
+    """The page waits 30 s for a browser, and some seconds for a reload."""
     now_s = 0.0
 
     def sleep(seconds: float) -> None:
@@ -201,7 +201,7 @@ def test_ctrl_c_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupt_without_threads_of_posix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where signals have no thread, the process gets it."""
+    """Without signals to threads, the process gets the interrupt."""
     raised: list[int] = []
     monkeypatch.delattr(signal, "pthread_kill", raising=False)
     monkeypatch.setattr(signal, "raise_signal", raised.append)

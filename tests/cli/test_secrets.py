@@ -97,7 +97,7 @@ def test_no_verb_shows_it(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """On standard output and error, in reports and logs, whatever the receiver does, repeating it included."""
+    """No output, report or log shows the password, also if the receiver repeats it."""
     caplog.set_level(logging.DEBUG)
     url = opened(server_factory(RECEIVERS[receiver], CREDENTIALS))
     for call in CALLS:

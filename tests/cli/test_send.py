@@ -380,7 +380,7 @@ def test_what_the_profile_assumes_can_be_said_otherwise(
 
 
 def test_a_url_is_verified_before_it_is_pushed_to(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
-    """In profile 2021-verify one probe comes first; nothing is pushed where it is not answered exactly 200."""
+    """In profile 2021-verify a probe comes first; nothing is pushed unless it gets exactly 200."""
     recorder = Recorder(200, 500, 200, 202, 200)
     url = opened(recorder.opening())
     done = tcop("send", CVM, "--to", url, "--profile", "2021-verify", "--time-scale", "0")

@@ -12,7 +12,7 @@ from tcop_mock.cli.signals import signals_as_interrupts
 
 @pytest.mark.parametrize("number, expected", [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_is_an_interrupt(number: signal.Signals, expected: int) -> None:
-    """It raises what Ctrl-C raises; an interrupted command ends with its code, any other with its own code."""
+    """A signal raises what Ctrl-C raises; only an interrupted command gets its exit code."""
     signal.signal(number, signal.SIG_DFL)  # one that is ignored, as nohup ignores SIGHUP, stays so
     with signals_as_interrupts() as termination:
         assert (termination.exit_code(130), termination.exit_code(0)) == (130, 0)

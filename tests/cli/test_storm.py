@@ -147,7 +147,7 @@ def test_the_worst_objective_sets_the_exit_code(statuses: list[ObjectiveStatus],
 
 @pytest.mark.proof
 def test_a_rate_keeps_a_ledger_and_objectives_too(tcop: RunCommand, opened: Open, tmp_path: Path) -> None:
-    """Each callback has its line, the one that asked whether the target can be used is the first."""
+    """Each callback has a line in the ledger, and the probe is the first."""
     url = opened(server_factory(lambda: _Sieve(0)))
     ledger = tmp_path / "ledger.jsonl"
     done = tcop("load", url, "--count", "3", "--rate", "100", "--slo", "acked>=100%", "--ledger", str(ledger), "-q")

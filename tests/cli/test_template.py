@@ -33,7 +33,7 @@ def emit(tcop: RunCommand, tmp_path: Path) -> Callable[..., CommandResult]:
 
 
 def test_variables_are_put_in(tcop: RunCommand, emit: Callable[..., CommandResult]) -> None:
-    """They are those of the callback that is drawn without a template."""
+    """The values are those of the callback that is generated without a template."""
     [body] = tcop("emit", CVM, "--seed", "3", "--state", "resolved").bodies
     done = emit(
         "{{.policy_id}}|{{ .policy_name }}|{{.app_id}}|{{.object}}|{{.duration}}|{{.status}}|{{.recovery_time_fmt}}",
@@ -47,7 +47,7 @@ def test_variables_are_put_in(tcop: RunCommand, emit: Callable[..., CommandResul
 
 
 def test_what_is_assumed_is_reported(emit: Callable[..., CommandResult]) -> None:
-    """On standard error, before the seed."""
+    """The assumptions are on standard error, before the seed."""
     done = emit("plain, no variable")
     assert (done.exit_code, done.stdout) == (0, "plain, no variable\n")
     assert done.stderr.splitlines() == [*(f"assumed: {line}" for line in ASSUMED), "seed 3"]

@@ -92,7 +92,7 @@ def test_quiet_reports_problems_only(tcop: RunCommand) -> None:
 
 
 def test_a_shape_that_fits_as_well_is_reported(tcop: RunCommand) -> None:
-    """Where two shapes cannot be reported apart, both are named."""
+    """If two shapes fit a body equally well, both are named."""
     done = tcop("validate", "-", stdin=drawn(tcop, CVM, "--form", "observed"))
     assert done.stdout.splitlines()[:2] == [
         f"valid: metric callback of {CVM}, firing, profile 2023, form observed",
@@ -102,7 +102,7 @@ def test_a_shape_that_fits_as_well_is_reported(tcop: RunCommand) -> None:
 
 @pytest.mark.proof
 def test_many_bodies_are_reported_by_what_they_have_in_common(tcop: RunCommand) -> None:
-    """Each thing once, with its first place and how often it is there."""
+    """Each problem is printed once, with its first place and its count."""
     bodies = drawn(tcop, CVM, "-n", "3") + drawn(tcop, CVM, "-n", "2", "--set", "alarmStatus=5") + b"{\n"
     done = tcop("validate", "-", stdin=bodies)
     assert done.exit_code == 1
@@ -227,7 +227,7 @@ def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.proof
 def test_a_given_profile_is_the_one_that_is_compared(tcop: RunCommand) -> None:
-    """Without one, an old body has no deviation, and its profile is named."""
+    """Without --profile an old body has no deviation, and its profile is named."""
     body = drawn(tcop, CVM, "--profile", "2019-ack")
     done = tcop("validate", "-", stdin=body)
     assert (done.exit_code, done.stdout) == (0, f"valid: metric callback of {CVM}, firing, profile 2019-ack\n")

@@ -58,7 +58,7 @@ def test_a_request_from_another_site_is_refused(site: str) -> None:
 @pytest.mark.parametrize("cookie", ["", "a=b", f"tcop_mock_{PORT}=wrong", f"tcop_mock_{PORT}=", "a[]=\x01;", "€"])
 @pytest.mark.parametrize("path", ["/", "/events?after=0", "/api/state", "/static/main.js"])
 def test_nothing_without_the_cookie(cookie: str, path: str) -> None:
-    """Without the cookie of the session nobody gets anything."""
+    """Every request without the cookie of the session is refused."""
 
     async def get() -> httpx.Response:
         async with client_of(new_app()) as client:

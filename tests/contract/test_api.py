@@ -284,7 +284,7 @@ WECOM_URL = "http://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=k"
 
 @pytest.mark.parametrize("catch, status", [(True, ClauseStatus.PASS), (False, ClauseStatus.NOT_RUN)])
 def test_the_calls_of_an_app_are_effects(catch: bool, status: ClauseStatus) -> None:  # noqa: FBT001 - one of two
-    """Without further arguments; they can be left alone."""
+    """Calls are caught without further arguments; ``catch=False`` leaves them alone."""
     app = forwarding_app(WECOM_URL) if catch else apps.wsgi
     [result] = tcop_mock.check(app, clauses="TCM501", catch=catch, seed=5).results
     assert result.status is status

@@ -68,7 +68,7 @@ def test_what_is_left_out_is_a_finding_of_the_clause_that_its_reason_names() -> 
 
 
 def test_what_is_left_out_is_no_pass_where_nobody_reports_it() -> None:
-    """Without the clause that its reason names, the clause that leaves a case out has no result."""
+    """A clause that left a case out is inconclusive if the clause that its reason names did not run."""
     [result] = check_directly(_refusing_unknown_resolves(500), clauses=["TCM302"]).results
     assert result.status is ClauseStatus.ERROR
     assert "answered 500 (TCM101)" in result.reason
@@ -115,7 +115,7 @@ def test_a_late_response_is_a_finding_of_the_clause_about_the_deadline() -> None
 
 
 def test_a_first_callback_that_is_late_has_failed_already() -> None:
-    """Where the plain callback is late twice, TCM102 fails without another request, also in a short run."""
+    """If the plain callback is late twice, TCM102 fails without another request, also in a short run."""
     requests = itertools.count()
 
     async def handler(request: ReceivedRequest) -> Reply:
@@ -335,7 +335,7 @@ def test_the_request_that_broke_a_receiver_is_named(name: str) -> None:
 
 
 def test_without_that_clause_its_own_one_reports_it() -> None:
-    """In the same words."""
+    """The clause of the request reports the same, in the same words."""
     verdict = check_directly(poisoned(POISONS["an emoji"][0]), clauses=["TCM302", "TCM309"])
     assert failed_codes(verdict) == {"TCM309"}
     titles = [finding.title for item in verdict.results for finding in item.findings]
@@ -431,7 +431,7 @@ def test_a_busy_receiver_is_not_broken() -> None:
 
 
 def test_what_was_left_out_for_another_reason_stays_so() -> None:
-    """Only what a request of that time was left out for names the clause that reports the breakdown."""
+    """Only cases left out because of the breakdown name the clause that reports it."""
     breakdown = find_breakdown(sent(GOOD, ('{"b":1}', 500, 1.0, 1.1), BAD), TESTS, PLAIN)
     assert breakdown is not None
     outcome = ClauseOutcome(skipped=(Exclusion("x", "x: too slow (TCM101)"),))

@@ -87,7 +87,7 @@ def calibrated(receiver: Rows, config: ObservationConfig) -> EffectObservation:
 
 
 def test_an_observer_finds_out_what_is_open() -> None:
-    """From an alarm that fires and is resolved, also where the receiver works after its answer."""
+    """The open rows follow from an alarm that fires and is resolved, also if the receiver works after its answer."""
     receiver = Rows(late_s=0.3)
     calibrated(receiver, ObservationConfig(observer=receiver))
     assert receiver.learned == (["1"], ["0"])
@@ -105,7 +105,7 @@ def test_a_receiver_that_keeps_nothing_teaches_nothing() -> None:
 
 
 def test_a_receiver_that_calls_nobody_is_not_judged() -> None:
-    """Where nobody said that it forwards, that is not an error; the reason names what was refused."""
+    """A receiver that need not forward passes without a call; the reason names refused hosts."""
     log = CallLog()
     observation = calibrated(Rows(), ObservationConfig(downstream=DownstreamRecorder(), calls=log))
     results = [observation.precheck(clause) for clause in (TCM501, TCM522)]

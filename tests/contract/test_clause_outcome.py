@@ -67,7 +67,7 @@ def _late(title: str, text: str = "no answer inside the deadline", took_s: float
 
 @pytest.mark.parametrize("keeps_late", [True, False])
 def test_a_late_answer_stays_if_no_time_was_left_for_another_one(keeps_late: bool) -> None:  # noqa: FBT001 - one of two
-    """For the clause about the deadline; what was answered wrongly is open."""
+    """The late answer fails the clause about the deadline; wrong answers are inconclusive."""
     late_control = refusal("c", RequestCase("plain", OutgoingRequest(b"{}")), _late("plain").attempt)
     outcome = ClauseOutcome(
         failures=(_late("a"), _problem("b")), skipped=(late_control,), asserted=frozenset("ab"), rerun=frozenset("abc")

@@ -77,7 +77,7 @@ def test_what_stands_in_a_queue_is_waited_for() -> None:
 
 
 def test_what_never_comes_is_waited_for_until_the_queue_is_empty() -> None:
-    """When nothing more has come for its settling time, it is missing."""
+    """An effect is missing if nothing more has come for the settling time."""
     seen, until_s = _waited(0.3, place=99, length=10)
     assert seen == 0
     assert until_s == pytest.approx(3.0 + 1.0, abs=0.3)

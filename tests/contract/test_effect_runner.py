@@ -105,7 +105,7 @@ def test_what_the_first_phases_left_in_the_queue_is_waited_for() -> None:
 
 
 def test_effects_are_inconclusive_while_earlier_callbacks_wait() -> None:
-    """Where the queue of the first phases takes most of the run, clauses about effects say so."""
+    """Clauses about effects are inconclusive if the queue of earlier phases takes most of the run."""
     receiver = WECOM_RECEIVER(one_by_one=True, burst=20, pause_s=60.0)
     verdict = check_with_observer(receiver, ["TCM101", "TCM501"], effect_timeout_s=5.0, max_time_s=120.0)
     results = {item.clause.code: item for item in verdict.results}
@@ -225,7 +225,7 @@ def test_ends_that_nothing_comes_to_are_reported_where_a_url_shows_effects() -> 
 
 
 def test_an_observer_without_open_incidents_is_reported() -> None:
-    """Where a plain alarm opens nothing, the path is doubted, not the receiver."""
+    """If a plain alarm opens nothing, the reason questions the path of the observer."""
     verdict = check_with_observer(IncidentReceiver("opens-nothing"), ["TCM501", "TCM505"])
     results = {item.clause.code: item for item in verdict.results}
     assert results["TCM501"].status is ClauseStatus.PASS
@@ -320,7 +320,7 @@ def test_what_an_end_refuses_counts_whichever_clause_caused_it() -> None:
 
 
 def test_a_plain_alarm_that_an_end_refuses_breaks_the_clause_about_the_end() -> None:
-    """Where no message is ever taken, the clause about the end fails with its reason; others say the reason."""
+    """If a service rejects every message, its clause fails; other clauses name that reason."""
     verdict = check_with_observer(
         WECOM_RECEIVER("invents-message-types"), ["TCM501", "TCM519", "TCM604"], effect_timeout_s=0.3
     )
@@ -349,7 +349,7 @@ def test_a_row_is_no_message_and_no_incident() -> None:
 
 
 def test_messages_are_looked_at_beside_an_observer() -> None:
-    """Where a URL shows effects and messages come to us, both are looked at."""
+    """Effects at a URL and messages to the stubs both count."""
     verdict = check_with_observer(
         WECOM_RECEIVER("acts-before-it-checks"), ["TCM527"], observe_url=True, effect_timeout_s=0.5
     )
@@ -403,7 +403,7 @@ def test_a_push_that_was_not_acknowledged_may_be_lost() -> None:
 
 
 def test_a_receiver_that_sends_no_message_about_an_alarm_is_not_asked_for_the_next() -> None:
-    """Where the fault is never met, the clause is not run."""
+    """The clause is not run if the fault is never used."""
     receiver = WECOM_RECEIVER("forwards-nothing-later")
     [item] = check_with_observer(receiver, ["TCM533"], max_time_s=200.0, effect_timeout_s=0.5).results
     assert item.status is ClauseStatus.NOT_RUN

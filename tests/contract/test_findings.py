@@ -108,7 +108,7 @@ def rejecting(is_rejected: Callable[[dict[str, object]], bool]) -> Callable[[Rec
 
 
 def test_a_receiver_that_breaks_on_each_resolve_is_told_of_its_times() -> None:
-    """Not to take dimensions as a free mapping."""
+    """The fix is about times, not about dimensions."""
     verdict = check_directly(rejecting(lambda alarm: alarm.get("alarmStatus") == "0"), clauses=["TCM101"])
     [(label, text)] = fix_pairs(failed(verdict, "TCM101"))
     assert label == "Fix of TCM302 recover-time-zero"

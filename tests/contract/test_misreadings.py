@@ -19,7 +19,7 @@ def presented(user: str, password: str) -> dict[str, str]:
 
 
 def test_plain_credentials_have_no_misreading() -> None:
-    """Nothing wrong is sent where every reading gives the right credentials."""
+    """No misreading is sent if every reading gives the right credentials."""
     assert presented("alice", "hunter2-x") == {}
 
 

@@ -63,7 +63,7 @@ def test_a_receiver_of_one_product_is_judged_by_its_callbacks() -> None:
 
 
 def test_a_receiver_that_takes_nothing_has_one_reason() -> None:
-    """Where no callback is accepted, all other clauses have the same reason."""
+    """If no callback is accepted, all other clauses have the same reason."""
     verdict = check_directly(_taking(lambda _alarm: False), clauses=CLAUSES)
     assert failed_codes(verdict) == {"TCM101"}
     reasons = {result.reason for result in verdict.results if result.clause.code in {"TCM302", "TCM308", "TCM401"}}
@@ -127,7 +127,7 @@ def test_a_receiver_that_drops_the_plain_callback_is_judged_by_one_that_has_an_e
 
 
 def test_effects_that_nobody_sees_are_an_error() -> None:
-    """Where no callback of the catalogue has an effect, the observer may look at the wrong place."""
+    """If no callback has an effect, the reason questions the observer."""
 
     class DropsAll(_DropsCvm):
         async def __call__(self, request: ReceivedRequest) -> Reply:

@@ -170,7 +170,7 @@ def test_a_receiver_of_bounded_size_is_not_blamed(receiver: SimulatedReceiver) -
 
 
 def test_retries_help_a_slow_receiver() -> None:
-    """Where the receiver handles a retry fast, the clause is run, and a note says so."""
+    """A slow receiver that handles retries fast is measured with them, and a note says so."""
     outcome = outcome_of("TCM704", SimulatedReceiver(delay_s=0.01))
     assert outcome.asserted
     [note] = outcome.notes

@@ -201,7 +201,7 @@ FIRST_OF_GROUPS = {name[:4]: name for name in sorted(HANDLERS, reverse=True)}.va
 def test_the_check_command_of_a_finding_shows_it(
     name: str, check_command: Callable[[str, Transport, str], list[dict[str, Any]]]
 ) -> None:
-    """It finds the same again: the same cases, in the same words."""
+    """The command finds the same cases in the same words."""
     credentials = CREDENTIALS if name in GUARDED_MUTANTS else None
     verdict = check_directly(HANDLERS[name], credentials, profile=profile_of(name), clauses=[name[:6]])
     url = with_userinfo("http://receiver", credentials)
@@ -229,7 +229,7 @@ _PAUSE_S = 0.2
 
 
 def test_credentials_of_a_finding_need_credentials_of_the_target() -> None:
-    """Without any, the request would show something else."""
+    """A finding about credentials is not sent to a target without any."""
     requests, _ = read_requests(_report_of_a_wrong_password(), "report.json")
     reproduced = requests[0].reproduced
     assert reproduced is not None

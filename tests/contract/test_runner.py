@@ -120,7 +120,7 @@ def test_a_run_reports_its_start_each_clause_and_its_end() -> None:
     ],
 )
 def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) -> None:
-    """Where nothing could be judged the run ends at once with advice, not with sixty failures."""
+    """An unusable target ends the run at once with advice, not with sixty failures."""
     post = FakePost(lambda _push, _number: answer)
     with pytest.raises(TargetError) as caught:
         _play(_run(post, []))
@@ -218,7 +218,7 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
 
 
 def test_a_mute_receiver_is_judged_on_time_only() -> None:
-    """Where no plain callback is answered at all, TCM102 fails and the rest are errors without a request."""
+    """If no plain callback is answered, TCM102 fails and the rest are inconclusive without a request."""
     post = FakePost(lambda _push, _number: SILENCE)
     run = _run(post, [])
     _play(run)
@@ -229,7 +229,7 @@ def test_a_mute_receiver_is_judged_on_time_only() -> None:
 
 
 def test_clauses_that_need_credentials_are_not_run_without_them() -> None:
-    """Without userinfo, and where userinfo is said not to be the receiver's, the auth clauses say what they need."""
+    """Without credentials, or with --no-auth-from-url, these clauses are not run, with the reason."""
     for target, options in ((TARGET, {}), (GUARDED, {"check_auth": False})):
         run = _run(FakePost(lambda _push, _number: OK), ["TCM2*", "TCM104"], target, **options)
         _play(run)
@@ -252,14 +252,14 @@ def test_clauses_of_other_profiles_are_not_run() -> None:
 
 
 def test_each_push_carries_the_target_s_credentials() -> None:
-    """Where the target has credentials every ordinary push shows them."""
+    """Every ordinary push has the credentials of the target."""
     post = FakePost(lambda _push, _number: OK)
     _play(_run(post, ["TCM302"], GUARDED))
     assert {push.credentials for push in post.pushes} == {GUARDED.credentials}
 
 
 def test_what_is_not_finished_in_time_is_an_error() -> None:
-    """When the run's time is up, the clauses that are left are errors and the verdict comes all the same."""
+    """At the time limit the remaining clauses are inconclusive, and the verdict is complete."""
 
     class Stuck(FakePost):
         async def __call__(self, request: OutgoingRequest, **options: Any) -> Attempt:
@@ -343,7 +343,7 @@ def test_late_in_company_and_in_time_alone_is_reported() -> None:
 
 
 def test_late_in_company_is_not_passed_where_nobody_reports_it() -> None:
-    """Without the clause about bursts, the clause that met the late responses has no result."""
+    """Without TCM515 the clause with concurrent late responses is inconclusive."""
     run = _run(_late_first_time(), ["TCM102"])
     _play(run)
     [item] = run.verdict("-").results
@@ -377,7 +377,7 @@ def test_a_receiver_that_wants_a_pause_gets_it_when_it_is_heard_alone() -> None:
 
 
 def test_a_receiver_that_is_dead_is_not_asked_for_more() -> None:
-    """Where no plain callback is answered after the broken bodies, what follows is an error without its requests."""
+    """After a receiver has died, the remaining clauses are inconclusive without requests."""
     post = FakePost(lambda _push, number: SILENCE if number else OK)
     run = _run(post, ["TCM515", "TCM201"], GUARDED)
     _play(run)
@@ -564,7 +564,7 @@ def test_groups_are_not_begun_after_silences() -> None:
 def test_as_many_callbacks_are_tried_at_once_as_are_allowed(
     took_s: float, jobs: int | None, asked: int, in_flight: int
 ) -> None:
-    """Not at all where answers come soon, and only a few where each takes most of the deadline."""
+    """No concurrent probe is sent to a fast receiver, and few to one that needs most of the deadline."""
     sent = []
 
     async def post(request: OutgoingRequest, *, deadline_s: float, intended_s: float | None = None) -> Attempt:

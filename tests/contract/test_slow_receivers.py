@@ -147,7 +147,7 @@ def test_jobs_bound_what_is_in_flight(jobs: int) -> None:
 
 
 def test_more_jobs_are_more_in_flight() -> None:
-    """For a receiver that is far away."""
+    """A receiver that is far away gets more requests in flight by --jobs."""
     _, few_s, few = check_timed(always(Timing(0.05)), ["TCM1*"])
     _, many_s, many = check_timed(always(Timing(0.05)), ["TCM1*"], jobs=12)
     assert (few.most_in_flight, many.most_in_flight) == (4, 12)

@@ -209,7 +209,7 @@ def test_rules_that_were_found_out_select(tmp_path: Path, database: sqlite3.Conn
 
 
 def test_the_session_cannot_write(tmp_path: Path, database: sqlite3.Connection) -> None:
-    """Not even by a condition of the user's."""
+    """A condition of the user cannot write either."""
     database.execute(INCIDENTS)
     observer = SqlObserver(url_of(tmp_path))
     look(observer)
@@ -228,7 +228,7 @@ def test_the_session_cannot_write(tmp_path: Path, database: sqlite3.Connection) 
 def test_a_database_without_what_is_needed_is_reported(
     tables: tuple[str, ...], rule: OpenRule | None, message: str, tmp_path: Path, database: sqlite3.Connection
 ) -> None:
-    """In one line."""
+    """A database without the needed tables or columns is an error of one line."""
     database.execute("CREATE TABLE numbers (n INTEGER)")
     with pytest.raises(ObserverError) as problem:
         look(SqlObserver(url_of(tmp_path), tables, rule))

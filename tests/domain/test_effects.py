@@ -27,7 +27,7 @@ def test_the_resolve_of_a_refused_trigger_belongs_to_its_alarm() -> None:
 
 
 def test_a_key_of_all_alarms_belongs_to_none() -> None:
-    """Where one key is used for every alarm, an event without a text says nothing about which it is of."""
+    """A key that every alarm uses does not assign an event without a text to an alarm."""
     trigger = event("trigger", "k", "ins-1")
     snapshot = EffectSnapshot((trigger, event("trigger", "k", "ins-2"), event("resolve", "k")))
     assert snapshot.filter_by_tokens({"ins-1"}, {}).effects == (trigger,)

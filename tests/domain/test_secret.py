@@ -146,7 +146,7 @@ def test_a_short_secret_leaves_prose_alone(text: str) -> None:
     ],
 )
 def test_a_short_secret_is_masked_by_its_position(text: str, masked: str) -> None:
-    """In a pair, in a URL, as a token, in quotes, behind a name, alone on a line."""
+    """A short secret is masked in a pair, a URL, a token, in quotes, after a name, and alone on a line."""
     assert Credentials(Secret("u"), Secret("p")).mask(text) == masked
 
 
@@ -157,7 +157,7 @@ def test_empty_credentials_mask_nothing_but_their_token() -> None:
 
 
 def test_a_longer_secret_is_masked_by_its_text() -> None:
-    """From four characters as a word, from six anywhere."""
+    """A secret of four characters is masked as a word, one of six anywhere."""
     credentials = Credentials(Secret("alice"), Secret("pass-7"))
     assert credentials.mask("alice: xpass-7x, malice") == "***: x***x, malice"
     assert (

@@ -12,7 +12,7 @@ OPEN = "Content-Type X-Team Idempotency-Key X-Request-Id Accept Keep-Alive X-Aut
 
 @pytest.mark.parametrize("name", SECRET.split())
 def test_a_name_that_stands_for_a_credential_is_known(name: str) -> None:
-    """In any case of its letters."""
+    """Names of secret headers are recognised in upper and lower case."""
     assert is_secret_header(name)
     assert is_secret_header(name.lower())
 

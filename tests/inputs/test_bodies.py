@@ -381,7 +381,7 @@ def test_too_many_commands_are_refused() -> None:
 
 
 def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is read in part."""
+    """A text over the limit is rejected as a whole."""
     monkeypatch.setattr(reader, "MAX_BYTES", 100)
     with pytest.raises(UsageError, match="the file is longer than 0 MiB: cut it into parts"):
         found(b"POST / HTTP/1.1\r\n\r\n" + b"x" * 100)

@@ -242,7 +242,7 @@ def test_escapes_are_read_as_bash_does(escaped: str) -> None:
 
 
 def test_commands_without_a_body_are_skipped_by_name() -> None:
-    """Where others have one."""
+    """Commands without a body are skipped if other commands have one."""
     items = list(read_inputs(io.BytesIO(ONE["a request to another place first"].encode()), "f"))
     assert isinstance(items[0], SkippedInput)
     assert str(items[0]) == "command 1 was skipped: it sends no body"

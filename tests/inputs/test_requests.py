@@ -121,7 +121,7 @@ def test_documents_of_ours_hold_bodies() -> None:
 
 
 def test_half_a_surrogate_pair_stays_escaped() -> None:
-    """In a list, whose items are written anew."""
+    """A lone surrogate in an item of a list stays escaped."""
     assert _bodies(b'[{"a":"\\ud800"}]') == [b'{"a":"\\ud800"}']
 
 

@@ -54,7 +54,7 @@ def test_as_many_connections_as_the_limit_allows() -> None:
 
 @posix
 def test_the_systems_own_limit_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody else sets it."""
+    """The soft limit is raised to the hard limit."""
     import resource  # noqa: PLC0415 - Windows does not have it
 
     raised: list[tuple[int, Limits]] = []

@@ -156,7 +156,7 @@ def test_users_stop_at_the_end_of_a_scenario(made: Callable[..., Any]) -> None:
 
 
 def test_without_locust_it_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line that can be pasted."""
+    """The error is one line with a command to paste."""
     monkeypatch.setitem(sys.modules, "locust", None)
     monkeypatch.setitem(sys.modules, "gevent", ModuleType("gevent"))
     monkeypatch.delitem(sys.modules, "tcop_mock.locust_user", raising=False)

@@ -281,7 +281,7 @@ def resolved_to(*ports: int) -> Callable[..., object]:
 
 
 def test_a_receiver_that_is_gone_is_refused_the_second_time(serve: Serve) -> None:
-    """Where the connection before went to nobody listens any more, and there is no other address."""
+    """The second attempt is refused if nothing listens any more and there is no other address."""
     server = serve(again_and_again(CLOSES))
     port = Target.parse(server.url).port
     wired = two_pushes(lambda _: server.stop_accepting(), resolved_to(port), port)
@@ -338,7 +338,7 @@ def test_another_address_is_tried_when_the_one_that_answered_takes_too_long(
 def test_a_connection_that_is_reset_as_soon_as_it_stands_is_no_refusal(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was accepted; and nothing of it is left open."""
+    """The connection was accepted, so it is a reset; no socket stays open."""
     stands = threading.Semaphore(0)
 
     async def late(addresses: Addresses) -> socket.socket:
@@ -422,7 +422,7 @@ def test_a_connection_that_ends_before_its_dialler_goes_on_is_a_reset(serve: Ser
 
 
 def test_one_that_cannot_be_opened_ahead_leaves_no_other_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the second of three fails at once, the third is there all the same, and not some time later."""
+    """If the second of three fails at once, the third is open when the call returns."""
     numbers = itertools.count()
 
     async def second_fails(addresses: Addresses) -> socket.socket:

@@ -224,7 +224,7 @@ def test_a_script_may_end_early() -> None:
 
 
 def test_a_script_waits_where_too_much_is_under_way() -> None:
-    """Nothing is dropped; it is late."""
+    """A notification beyond the limit is late, and not dropped."""
 
     async def take(_: ReceivedRequest) -> Reply:
         await asyncio.sleep(0.02)
@@ -327,7 +327,7 @@ def test_a_fault_of_ours_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("place", ["record", "send"])
 def test_a_fault_of_ours_in_a_callback_is_raised(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an event loop would log it and wait on: while an answer is taken in, and while a push is begun."""
+    """An error in an event-loop callback ends the load instead of being logged."""
 
     def broken(*_: object) -> None:
         raise LookupError("ours")

@@ -123,7 +123,7 @@ class NoneLeft:
 
 @pytest.mark.parametrize("libc", [NoTimers(), NoneLeft()])
 def test_where_there_is_no_timer_descriptor_the_loop_has_timers(libc: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On another system, or where none is left."""
+    """Without a timer descriptor the timers of the loop are used."""
 
     async def run() -> PreciseTimer:
         one = make_timer(lambda: None)

@@ -108,7 +108,7 @@ def test_it(tcop_sender, tcop_callback, tcop_catch):
 def test_a_host_that_cannot_be_caught_fails_the_set_up(
     arguments: tuple[str, ...], message: str, inner: RunPytest
 ) -> None:
-    """In one line."""
+    """An invalid host fails the set-up in one line."""
     done = inner("def test_it(tcop_catch): pass\n", *arguments)
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines([f"*{message}*"])

@@ -137,7 +137,7 @@ def test_asynchronous_tests(outer: RunPytestProcess) -> None:
 
 
 def test_a_suite_that_does_not_use_us_is_left_alone(inner: RunPytest) -> None:
-    """Without a fixture or mark of ours nothing of ours is loaded but the plugin's own file, and nothing is said."""
+    """A suite without our fixtures and marks loads only the plugin's module, and gets no output."""
     tests = """
 import sys
 

@@ -86,7 +86,7 @@ def test_a_receiver_that_logs_each_failure_does_not_hide_the_findings(inner: Run
 
 @pytest.mark.parametrize("target", ["apps.wsgi", "apps.hasty_wsgi"])
 def test_without_subtests_all_is_one_failure(inner: RunPytest, target: str) -> None:
-    """Where pytest has no subtests (before 9), a good receiver passes, and the text of one failure lists all."""
+    """Without subtests (pytest before 9) a good receiver passes, and one failure lists all broken clauses."""
     result = inner(ONE_LINE, FEW, "-p", "no:subtests", target=target)
     if target == "apps.wsgi":
         assert outcomes(result) == {"passed": 1}

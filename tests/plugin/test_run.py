@@ -80,7 +80,7 @@ def test_a_receiver_runs_for_the_session(inner: RunPytest, pytester: pytest.Pyte
     ],
 )
 def test_what_cannot_be_run_fails_the_set_up(arguments: str, message: str, inner: RunPytest) -> None:
-    """In one line."""
+    """A command that cannot be run fails the set-up in one line."""
     tests = f"import pytest\n@pytest.fixture\ndef tcop_target(tcop_run): return tcop_run({arguments})\n"
     done = inner(f"{tests}def test_it(tcop_sender): pass\n")
     done.assert_outcomes(errors=1)

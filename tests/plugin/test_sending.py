@@ -163,6 +163,6 @@ def test_form(tcop_alarm):
 
 
 def test_only_asyncio_can_await() -> None:
-    """On another kind of loop the failure says what to use instead."""
+    """On another event loop the failure says what to use instead."""
     with pytest.raises(pytest.fail.Exception, match=r"this needs asyncio, .*; use tcop_sender in a thread"):
         require_asyncio("tcop_sender")

@@ -38,7 +38,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("service", MESSAGES)
 def test_each_service_answers_as_the_real_one_and_records(service: str) -> None:
-    """At the address of the real service, for both kinds of clients; the key of a robot is in no repr."""
+    """Both kinds of clients get the real service's answers at its address; no repr shows the key."""
     url, message, status, words = MESSAGES[service]
     transport = getattr(tcop_mock.testing, service)()
     with httpx.Client(transport=transport) as client:
@@ -151,6 +151,6 @@ def test_a_url_without_credentials_has_no_authorization() -> None:
 
 
 def test_a_wrong_url_of_a_request_is_refused() -> None:
-    """In the words of every target."""
+    """The error is that of any other target."""
     with pytest.raises(UsageError, match="is not a usable target"):
         _callback().request("http://")

@@ -53,7 +53,7 @@ def test_variables_are_never_shown() -> None:
     ],
 )
 def test_what_cannot_be_run_is_reported(text: str, message: str) -> None:
-    """In one line, with what to write in its place."""
+    """The error is one line with what to write instead."""
     with pytest.raises(UsageError) as problem:
         ReceiverCommand.parse(text)
     assert str(problem.value).startswith(message)
@@ -235,7 +235,7 @@ def test_a_receiver_that_ends_at_once_is_reported(
 
 @ON_LINUX
 def test_a_receiver_that_leaves_into_the_background_is_reported_and_ended(make: Callable[..., ReceiverProcess]) -> None:
-    """There would be nobody to end it."""
+    """A receiver that daemonizes is an error, because the run could not end it."""
     process = make("sh -c 'sleep 60 & exit 0'")
     with pytest.raises(TargetError, match=r"left processes in the background.* Start the receiver in the foreground"):
         process.start()

@@ -121,7 +121,7 @@ def test_a_client_that_was_made_before_is_caught() -> None:
 
 
 def test_a_proxy_of_the_user_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even one on this machine: it would pass the calls on."""
+    """No proxy of the user is used, not even on this machine, because it would forward the calls."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("https_proxy", f"127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com")
@@ -169,7 +169,7 @@ def test_this_machine_is_left_alone() -> None:
 @pytest.mark.parametrize("family, host", [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")])
 @pytest.mark.parametrize("method", ["connect", "connect_ex"])
 def test_an_address_leads_to_the_proxy(family: socket.AddressFamily, host: str, method: str) -> None:
-    """For clients that resolve names by themselves; a datagram and a socket of a file do not."""
+    """Connections by address go to the proxy; datagrams and file sockets do not."""
     with AppCalls() as calls, socket.socket(family) as sock:
         assert not getattr(sock, method)((host, 443))
         assert sock.getpeername()[1] == int(calls._proxy.port)
@@ -233,7 +233,7 @@ def test_calls_are_caught_once() -> None:
 
 
 def test_a_proxy_that_does_not_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the thread that waits for it."""
+    """The error is raised in the thread that waits for the proxy."""
 
     class Broken(CatchingProxy):
         async def __aenter__(self) -> Any:
@@ -284,7 +284,7 @@ def test_a_call_that_hangs_ends_with_the_block() -> None:
 
 
 def test_proxies_are_read_from_the_environment() -> None:
-    """In any case of letters, with and without a scheme; what is no URL is passed over."""
+    """Variables in any case, with and without a scheme, are read; others are ignored."""
     environ = {
         "http_proxy": "http://u:p@Proxy.example.com:3128",
         "HTTPS_PROXY": "https://p2",

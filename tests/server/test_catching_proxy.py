@@ -112,7 +112,7 @@ def test_a_call_through_connect_is_answered_in_place_of_the_host(
 def test_a_client_that_was_led_here_names_its_host_in_tls(
     name: str | None, authority: CertificateAuthority, tmp_path: Path
 ) -> None:
-    """Without CONNECT, the name in its first message counts; without any, the host is unknown."""
+    """Without CONNECT the SNI names the host; without both it is unknown."""
     trust = authority.write_files(tmp_path).bundle
 
     async def talk(client: Client, _proxy: Any) -> bytes:
@@ -273,7 +273,7 @@ def test_tls_without_an_authority_is_reported(*, through: bool) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"CONNECT qyapi", f"CONNECT {WECOM_HOST}:443 HTTP/1.1\r\n\r\n".encode()])
 def test_a_client_that_leaves_is_no_error(data: bytes) -> None:
-    """At any point."""
+    """A client may disconnect at any point."""
 
     async def talk(client: Client, _proxy: Any) -> None:
         client.writer.write(data)
@@ -285,7 +285,7 @@ def test_a_client_that_leaves_is_no_error(data: bytes) -> None:
 
 
 def test_a_client_that_leaves_within_tls_is_no_error(authority: CertificateAuthority, tmp_path: Path) -> None:
-    """Without a closing word, or in the middle of a request."""
+    """A client may disconnect without close_notify, or within a request."""
     files = authority.write_files(tmp_path)
 
     async def talk(client: Client, _proxy: Any) -> None:
@@ -342,7 +342,7 @@ def test_hosts_have_services(host: str, service: str) -> None:
     ],
 )
 def test_a_host_that_cannot_be_caught_is_reported(text: str, message: str) -> None:
-    """In one line."""
+    """An invalid host is one line."""
     with pytest.raises(UsageError) as problem:
         CaughtHosts.parse([text])
     assert message in str(problem.value)
@@ -456,7 +456,7 @@ def test_a_tls_stream_knows_its_connection(authority: CertificateAuthority) -> N
 
 
 def test_every_client_that_reads_variables_is_led_to_the_proxy(tmp_path: Path) -> None:
-    """In both cases, but not to this machine; options of the user's are kept."""
+    """Variables in both cases point to the proxy, except for this machine; the user's options stay."""
     authority = CertificateAuthority.create()
     environ = {"NODE_OPTIONS": "--no-warnings", "JAVA_TOOL_OPTIONS": "-Xmx64m", "PYTHONPATH": "src"}
     found = proxy_environment(8123, tmp_path, authority, environ)
@@ -483,7 +483,7 @@ def test_without_an_authority_there_are_no_certificates(tmp_path: Path) -> None:
 
 
 def test_trustme_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it there is no authority."""
+    """Without trustme there is no certificate authority."""
     monkeypatch.setitem(sys.modules, "trustme", None)
     assert CertificateAuthority.create() is None
 
@@ -505,7 +505,7 @@ def test_a_system_without_certificates_has_ours(
 
 
 def test_python_leads_names_of_other_machines_to_the_proxy(tmp_path: Path) -> None:
-    """For clients that ignore the variables; this machine and other ports are left alone, the user's module loaded."""
+    """Python clients that ignore the variables reach the proxy; this machine and other ports are untouched."""
     (tmp_path / "user").mkdir()
     (tmp_path / "user" / "sitecustomize.py").write_text("import builtins; builtins.of_the_user = True\n")
     found = proxy_environment(8123, tmp_path, None, {"PYTHONPATH": str(tmp_path / "user")})

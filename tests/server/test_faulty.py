@@ -150,7 +150,7 @@ def test_a_reset_after_the_request_loses_only_the_response() -> None:
 
 @pytest.mark.parametrize("fault, answer", [("empty", b""), ("garbage", b"\x15\x03\x03 this is not HTTP\r\n\r\n")])
 def test_an_invalid_response_ends_the_connection(fault: str, answer: bytes) -> None:
-    """Nothing, or bytes that are not HTTP, and then the orderly end of the connection."""
+    """An empty or invalid response is followed by an orderly end of the connection."""
     server_run = FaultyServerRun(fault)
     assert server_run.ask(REQUEST) == [answer]
     assert server_run.recorded == [("{}", fault, None)]

@@ -116,7 +116,7 @@ def test_a_framework_that_answers_500_and_raises_has_one_outcome(*, is_debug: bo
 
 
 def test_an_answer_of_500_without_an_exception_has_no_traceback() -> None:
-    """Nothing is invented."""
+    """A 500 without an exception has no traceback."""
     [attempt] = _attempts(Starlette(routes=[Route("/", _handles, methods=["POST"])]), 1)
     assert (attempt.outcome, attempt.detail, attempt.traceback) == (Outcome.REJECTED, "", "")
 

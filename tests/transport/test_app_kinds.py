@@ -114,7 +114,7 @@ def test_arguments_tell_the_kind(app: Any, kind: AppKind) -> None:
     ],
 )
 def test_what_cannot_be_called_names_the_likely_cause(app: Any, problem: str) -> None:
-    """In one line."""
+    """The error is one line with the likely cause."""
     with pytest.raises(UsageError) as caught:
         kind_of(app, "m:app")
     assert problem in str(caught.value)

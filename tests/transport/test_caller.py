@@ -289,7 +289,7 @@ def test_an_interrupt_that_comes_too_late_is_waited_for() -> None:
 
 
 def test_ctrl_c_while_an_app_runs_ends_the_run() -> None:
-    """In the thread of a synchronous caller, and in the loop of an asynchronous one."""
+    """Ctrl-C ends the run in the thread of a synchronous caller and in the loop of an asynchronous one."""
 
     def store() -> None:
         raise KeyboardInterrupt

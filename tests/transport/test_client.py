@@ -615,7 +615,7 @@ def _outcomes(url: str, deadline_s: float) -> list[tuple[Outcome, int | None]]:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_two_senders_see_the_same_outcome(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where httpx can tell: it cannot tell whether a head had begun when its connection ended."""
+    """Our transport and httpx see the same outcome, as far as httpx can tell."""
     monkeypatch.setattr("tcop_mock.transport.client._SPARE_TIME_S", 0.05)
     with ScriptedServer(SCRIPTS[name]) as server:
         outcomes = _outcomes(server.url, 0.05 if name in LATE else 20.0)

@@ -153,7 +153,7 @@ def test_pauses_are_scaled_and_the_last_one_holds(
 def test_retry_after_lengthens_a_pause_where_the_profile_honours_it(
     retry_after: RetryAfter, wanted: str | None, pause_s: float
 ) -> None:
-    """In seconds; a date, and what is shorter than the pause, change nothing."""
+    """Seconds lengthen the pause; a date, or less than the pause, changes nothing."""
     rules = replace(load_profile().delivery, pauses_s=(10.0,), retry_after=retry_after)
     headers = (("retry-after", wanted),) if wanted else ()
     assert rules.retry_pause_s(Attempt(Outcome.REJECTED, 0.0, 0.0, 0.1, status=503, headers=headers), 1) == pause_s

@@ -168,7 +168,7 @@ def test_an_app_that_raises_inside_its_answer_cuts_it() -> None:
 
 
 def test_an_app_without_an_answer_answers_500() -> None:
-    """It returned, and said nothing."""
+    """An app that returns without a response counts as 500."""
 
     async def asgi(_scope: Scope, _receive: Any, _send: Any) -> None:
         return

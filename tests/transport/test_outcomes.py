@@ -215,7 +215,7 @@ def test_a_redirect_is_not_followed(serve: Serve, post: PostOnce, status: int) -
 
 
 def test_every_status_of_a_final_answer_is_recorded() -> None:
-    """From 200 to 599, also those that nobody has named."""
+    """Each status from 200 to 599 is recorded, known or not."""
     statuses = range(200, 600)
 
     async def scenario() -> list[Attempt]:
@@ -252,7 +252,7 @@ def test_a_head_without_measure_is_a_bad_answer(serve: Serve, post: PostOnce) ->
 
 
 def test_an_ipv6_literal_is_dialled() -> None:
-    """Where the machine has IPv6."""
+    """An IPv6 address is connected to, if the machine has IPv6."""
 
     async def scenario() -> Attempt:
         async with HttpServer(lambda _: Reply(204), host="::1") as sink:
