@@ -247,8 +247,8 @@ class Listener:
     _records: list[str] = field(default_factory=list, repr=False)
     _allowance: float = _MAX_BURST
     _refilled_s: float = 0.0
-    _told_unshown: int = 0
-    _told_s: float = 0.0
+    _reported_unshown: int = 0
+    _reported_at_s: float = 0.0
     _connections: Callable[[], int] = field(default=lambda: 0, repr=False)
     _pause_ends_s: float = 0.0
     _batch_size: int = 0
@@ -390,10 +390,10 @@ class Listener:
 
     def _unshown_lines(self) -> list[str]:
         """Return the line about requests that were not shown, once a second."""
-        count = self.unshown - self._told_unshown
-        if not count or self._refilled_s - self._told_s < 1:
+        count = self.unshown - self._reported_unshown
+        if not count or self._refilled_s - self._reported_at_s < 1:
             return []
-        self._told_unshown, self._told_s = self.unshown, self._refilled_s
+        self._reported_unshown, self._reported_at_s = self.unshown, self._refilled_s
         return [f"  … {pluralize(count, 'request')} more, not shown\n"]
 
     def _commit(self) -> None:

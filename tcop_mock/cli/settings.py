@@ -284,7 +284,7 @@ class Settings(UserDict[str, "CommandDefaults"]):
             raise UsageError(f"{setting.where}: {problem.message.rstrip('.')}") from None
 
     def require_valid(self, verb: str, context: click.Context) -> None:
-        """Report all mistakes in the settings of a command at once; a single one is reported where it is read.
+        """Report all mistakes in the settings of a command at once; a single one is raised where it is read.
 
         Raises:
             UsageError: several settings are invalid; the message has each with its place.

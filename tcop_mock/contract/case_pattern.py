@@ -65,7 +65,7 @@ def matching_values(case: RequestCase, attempt: Attempt, control: RequestCase | 
         return []
     values = dict(_leaves(tree))
     base = dict(_leaves(_tree(control))) if control else {}
-    changed = [path for path in values if base and base.get(path, ...) != values[path] and _is_telling(path)]
+    changed = [path for path in values if base and base.get(path, ...) != values[path] and _is_meaningful(path)]
     removed = [path for path in base if path not in values]
     text = f"{attempt.body[:_MAX_TEXT_CHARS].decode('utf-8', 'replace')} {attempt.detail} {attempt.traceback}"
     words = {word for word in _WORD.findall(text) if len(word) >= _MIN_KEY_CHARS}
@@ -164,5 +164,5 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield path, value
 
 
-def _is_telling(path: str) -> bool:
+def _is_meaningful(path: str) -> bool:
     return path.rpartition(".")[2] not in _ARBITRARY_KEYS

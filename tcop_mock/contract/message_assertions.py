@@ -165,7 +165,7 @@ def _missing_name(effect: Effect, result: EffectScenarioResult) -> str:
     if not _names_object(text, result):
         return "names no object"
     names = result.scenario.expected_content.metric_names
-    if any(name.casefold() in text.casefold() for name in names) or _tells_subjects_apart(effect, result):
+    if any(name.casefold() in text.casefold() for name in names) or _distinguishes_subjects(effect, result):
         return ""
     return "names neither metric nor event"
 
@@ -176,7 +176,7 @@ def _names_object(text: str, result: EffectScenarioResult) -> bool:
     return any(name[:_MAX_NAME_CHARS].casefold() in folded_text for name in names)
 
 
-def _tells_subjects_apart(effect: Effect, result: EffectScenarioResult) -> bool:
+def _distinguishes_subjects(effect: Effect, result: EffectScenarioResult) -> bool:
     """Return whether the receiver renames metrics and events in its messages.
 
     Then the message differs from that about another metric or event of the same object, which a later step sends.

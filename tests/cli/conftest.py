@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a call inside this process, a command in its own, receivers, dead ends."""
+"""Fixtures of the command line tests: a call in this process, a command in its own, receivers, dead ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``list`` and ``show``: what is in the catalogue."""
+"""``list`` and ``show``: the content of the catalogue."""
 
 from __future__ import annotations
 

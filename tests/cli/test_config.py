@@ -1,4 +1,4 @@
-"""Configuration: files, variables and flags, which beats which, and what is said of it."""
+"""Configuration: files, variables and flags, their precedence and their errors."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def test_no_file_changes_nothing(tcop: RunCommand, home: Path, call: str) -> Non
     assert tcop(*shlex.split(call)).exit_code == 0
 
 
-def test_all_that_is_wrong_with_the_settings_is_told_at_once(tcop: RunCommand, write: Write) -> None:
+def test_all_that_is_wrong_with_the_settings_is_reported_at_once(tcop: RunCommand, write: Write) -> None:
     """Each mistake in the table of the running command is reported with its place; mistakes in other tables are not."""
     write('[check]\nwait = true\nfail-on = "musst"\n[load]\nrate = true\nworkers = true\n')
     done = tcop("check", "http://127.0.0.1:1/")
@@ -362,7 +362,7 @@ def test_all_that_is_wrong_with_the_settings_is_told_at_once(tcop: RunCommand, w
     assert done.stderr.count("\n") == 1
 
 
-def test_an_option_that_is_given_twice_is_told(tcop: RunCommand) -> None:
+def test_an_option_that_is_given_twice_is_a_warning(tcop: RunCommand) -> None:
     """The last one counts; flags and repeatable options may be repeated."""
     edits = ("--unset", "alarmStatus", "--unset", "sessionId")
     done = tcop("emit", "cvm/basic-monitoring", "--seed", "1", "--seed", "2", "--pretty", "--pretty", *edits)
@@ -370,7 +370,7 @@ def test_an_option_that_is_given_twice_is_told(tcop: RunCommand) -> None:
     assert done.stderr.count("warning") == 1
 
 
-def test_a_wrong_name_or_number_is_told_in_plain_words(tcop: RunCommand) -> None:
+def test_a_wrong_name_or_number_is_reported_in_plain_words(tcop: RunCommand) -> None:
     """The nearest option first, and no type of click."""
     assert "No such option '--waitt'; did you mean '--wait', " in tcop("check", "--waitt").stderr
     assert "'abc' is not a valid whole number" in tcop("emit", "cvm/basic-monitoring", "-n", "abc").stderr

@@ -112,7 +112,7 @@ def _options(**values: object) -> ReachOptions:
     ("cert", "cert", "--cert .*cert.pem' cannot be used: .*; write PEM, and a key without a password"),
     ("key", "key", "--key: write --cert FILE, too"),
 ])  # fmt: skip
-def test_a_file_that_cannot_be_used_is_told(
+def test_a_file_that_cannot_be_used_is_an_error(
     option: str, name: str, message: str, pem: dict[str, str], tmp_path: Path
 ) -> None:
     """The error names the option, the file and what to do; nothing is sent."""
@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_used_is_told(
         read_connection(_options(**{option: pem.get(name, str(tmp_path / "missing.pem"))}))
 
 
-def test_a_key_with_a_password_is_told(pem: dict[str, str], tmp_path: Path) -> None:
+def test_a_key_with_a_password_is_an_error(pem: dict[str, str], tmp_path: Path) -> None:
     """Nobody is asked for the password on the terminal."""
     key = serialization.load_pem_private_key(Path(pem["key"]).read_bytes(), None)
     locked = tmp_path / "locked.pem"

@@ -1,4 +1,4 @@
-"""``diff``: bodies against the ones before them."""
+"""``diff``: each body compared with the one before it."""
 
 from __future__ import annotations
 

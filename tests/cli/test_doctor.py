@@ -1,4 +1,4 @@
-"""The doctor visits receivers on loopback, whole ones and sick ones."""
+"""``doctor``: the diagnosis of good and faulty receivers on loopback."""
 
 from __future__ import annotations
 

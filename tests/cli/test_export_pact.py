@@ -1,4 +1,4 @@
-"""``export --pact``: a pact that finds in a receiver what ``check`` finds."""
+"""``export --pact``: a pact that fails for the same callbacks as ``check``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help and version, and what they cost."""
+"""Help and version, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What init finds, what it writes, and that it writes over nothing."""
+"""``init``: frameworks that it finds, files that it writes, and files that it never overwrites."""
 
 from __future__ import annotations
 
@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_written_takes_the_others_back(tcop: RunCommand, p
 
 
 def test_a_full_disk_takes_the_others_back(tcop: RunCommand, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error without a name is reported of the file that was being written."""
+    """An error without a file name is reported with the file that was being written."""
     opened: Callable[..., object] = Path.open
 
     def full(path: Path, *mode: str, **options: str) -> object:

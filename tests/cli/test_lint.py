@@ -1,4 +1,4 @@
-"""``list --lint``: what is wrong with entries of one's own."""
+"""``list --lint``: problems of users' entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``listen``: the other end."""
+"""``listen``: the receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tcop-mock load``."""
+"""``load``: open and closed loads."""
 
 from __future__ import annotations
 

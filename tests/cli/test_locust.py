@@ -1,4 +1,4 @@
-"""``load --engine locust``: how the swarm is started, and once a real one."""
+"""``load --engine locust``: the start of the processes, and one real run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``check`` with somebody who sees what a receiver does."""
+"""``check`` with observers of a receiver's effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``reconcile``: a ledger beside what the receiver has."""
+"""``reconcile``: a ledger compared with the receiver's records."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def test_a_file_that_is_not_there_is_refused(tcop: RunCommand, ledger_name: str,
 
 
 def test_a_line_that_cannot_be_read_is_refused(tcop: RunCommand, ledger: str) -> None:
-    """Code 2, file and line; nothing is reported of the rest."""
+    """Code 2 with file and line; the rest is not reported."""
     done = tcop("reconcile", ledger, "-", stdin=b'{"sessionId": "a"}\n\nnothing\n')
     assert (done.exit_code, done.error_message) == (2, "standard input:3: is not JSON; write one JSON object a line")

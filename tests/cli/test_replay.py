@@ -1,4 +1,4 @@
-"""``replay``: what was kept is sent again."""
+"""``replay``: recorded requests are sent again."""
 
 from __future__ import annotations
 

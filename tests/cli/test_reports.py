@@ -1,4 +1,4 @@
-"""Report files of ``check``, baselines, and what a CI is reported."""
+"""Report files of ``check``, baselines, and annotations in CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``check --console`` and ``load --console``: the page beside a run."""
+"""``check --console`` and ``load --console``: the page of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One password through every verb, every output format and every failure: it is found nowhere."""
+"""One password through every command, every output format and every failure: no output contains it."""
 
 from __future__ import annotations
 

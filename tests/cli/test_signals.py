@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP are Ctrl-C with other exit codes."""
+"""SIGTERM and SIGHUP act like Ctrl-C, with other exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``load`` with a storm: what it is held to, the ledger, the reports."""
+"""``load`` with a scenario: objectives, ledger and reports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _FAST = ("--time-scale", "0", "--seed", "1")
 
 @pytest.fixture
 def storm(tmp_path: Path) -> str:
-    """Give a scenario of six alarms, each told three times."""
+    """Return a scenario of six alarms with three notifications each."""
     file = tmp_path / "small.toml"
     file.write_text(STORM, encoding="utf-8")
     return str(file)
@@ -198,7 +198,7 @@ def test_what_does_not_go_together_is_refused(
 
 @pytest.mark.proof
 def test_a_ledger_that_cannot_be_finished_is_reported(tcop: RunCommand, opened: Open, storm: str) -> None:
-    """Code 2 at the end; the load is carried out and told before."""
+    """Code 2 at the end, after the load and its summary."""
     url = opened(server_factory(lambda: _Sieve(0)))
     done = tcop("load", url, "--scenario", storm, *_FAST, "--ledger", "/dev/full")
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""``--template`` and ``--header``: a user's own notices."""
+"""``--template`` and ``--header``: notifications from users' templates."""
 
 from __future__ import annotations
 

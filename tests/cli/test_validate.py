@@ -1,4 +1,4 @@
-"""``validate``: what bodies are, and what is wrong with them."""
+"""``validate``: shapes, problems and deviations of bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``check --watch``: the same call again, in a process of its own, when files change."""
+"""``check --watch``: the same call in a new process when files change."""
 
 from __future__ import annotations
 

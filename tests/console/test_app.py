@@ -1,4 +1,4 @@
-"""What the page reads and changes, against a receiver on a loopback port."""
+"""Requests to the page's server, with a receiver on a loopback port."""
 
 from __future__ import annotations
 

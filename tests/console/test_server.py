@@ -1,4 +1,4 @@
-"""The server of the page: what strangers send to its port."""
+"""The server of the page: hostile input at its port."""
 
 from __future__ import annotations
 

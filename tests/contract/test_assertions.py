@@ -1,4 +1,4 @@
-"""What one attempt says about a clause."""
+"""Assertions about one attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a clause leaves out is somebody's finding, and faults that occur now and then are found."""
+"""Each case that a clause leaves out is reported by another clause, and intermittent faults are found."""
 
 from __future__ import annotations
 

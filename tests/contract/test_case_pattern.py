@@ -1,4 +1,4 @@
-"""What failed cases have in common, and which values of a body are shown."""
+"""Common traits of failed cases, and the values of a body that a finding shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An observation that finds out what is open, and one that sees caught calls only."""
+"""Observations that detect open incidents, and those of caught calls only."""
 
 from __future__ import annotations
 

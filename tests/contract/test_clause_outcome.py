@@ -1,4 +1,4 @@
-"""What became of a clause's cases, in company and alone."""
+"""Outcomes of a clause's cases, concurrently and alone."""
 
 from __future__ import annotations
 

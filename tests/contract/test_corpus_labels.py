@@ -1,4 +1,4 @@
-"""The exported corpus says what the contract says: each label holds for every receiver that keeps the contract."""
+"""Each label of the exported corpus holds for every receiver that keeps the contract."""
 
 from __future__ import annotations
 

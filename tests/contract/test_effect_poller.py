@@ -1,4 +1,4 @@
-"""How long effects are waited for."""
+"""Waiting times for effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finding carries the fix of its cause: that of another clause where the answer shows its bug."""
+"""A finding has the fix of its cause, which may be that of another clause."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def rejecting(is_rejected: Callable[[dict[str, object]], bool]) -> Callable[[Rec
     return receiver
 
 
-def test_a_receiver_that_breaks_on_each_resolve_is_told_of_its_times() -> None:
+def test_a_receiver_that_breaks_on_each_resolve_has_the_fix_of_times() -> None:
     """The fix is about times, not about dimensions."""
     verdict = check_directly(rejecting(lambda alarm: alarm.get("alarmStatus") == "0"), clauses=["TCM101"])
     [(label, text)] = fix_pairs(failed(verdict, "TCM101"))
@@ -115,7 +115,7 @@ def test_a_receiver_that_breaks_on_each_resolve_is_told_of_its_times() -> None:
     assert text == find_clause(CLAUSES, "TCM302").fix
 
 
-def test_a_late_answer_to_a_broken_body_is_told_to_answer_first() -> None:
+def test_a_late_answer_to_a_broken_body_has_the_fix_to_answer_first() -> None:
     """A finding has the fix of its cause, not of its clause."""
 
     def timing(request: OutgoingRequest, _: int) -> Timing:

@@ -1,4 +1,4 @@
-"""Preconditions that an observation of effects does not meet."""
+"""Prerequisites that an observation of effects does not meet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain callback of a run is found by trial where the receiver refuses or drops the usual one."""
+"""The plain callback of a run, found by trial if the receiver rejects or drops the usual one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assertions about a process: each finds its bug, and none blames a receiver that does well."""
+"""Assertions about a process: each finds its bug, and none fails a conforming receiver."""
 
 from __future__ import annotations
 

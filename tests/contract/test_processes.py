@@ -1,4 +1,4 @@
-"""The clauses about processes, proved both ways on real ones."""
+"""The clauses about processes, proved on real processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The harness is proved both ways: each clause finds its own bug, and no clause fails a conforming receiver."""
+"""The clauses are proved twice: each finds its own bug, and none fails a conforming receiver."""
 
 from __future__ import annotations
 

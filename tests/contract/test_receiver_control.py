@@ -1,4 +1,4 @@
-"""Credentials in the output of a receiver: found however they come, and no word of prose is taken for one."""
+"""Credentials in the output of a receiver: found in each form, and no ordinary word taken for one."""
 
 from __future__ import annotations
 

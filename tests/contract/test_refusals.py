@@ -1,4 +1,4 @@
-"""Messages that a stub service refused, as findings of the clause about that service."""
+"""Messages that a stub service rejected, as findings of the clause about that service."""
 
 from __future__ import annotations
 

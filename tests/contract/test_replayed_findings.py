@@ -1,4 +1,4 @@
-"""What a finding prints shows it: each command, run against the same buggy receiver, ends as the finding says."""
+"""Each command of a finding shows the finding again on the same buggy receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run is played: against ports that are not there, with clocks of their own."""
+"""Runs against fake transports and clocks."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_what_is_not_finished_in_time_is_an_error() -> None:
 
 
 def test_the_run_s_limit_holds_for_the_first_request_too() -> None:
-    """A target that does not answer the first callback inside the run's limit is unusable, and told so in time."""
+    """A target that does not answer within the time limit of the run is unusable, and the run ends in time."""
 
     class Stuck(FakePost):
         async def __call__(self, request: OutgoingRequest, **options: Any) -> Attempt:

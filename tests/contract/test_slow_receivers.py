@@ -1,4 +1,4 @@
-"""Checks of slow, dripping, mute and dying receivers end in time, and judge what can be judged."""
+"""Checks of slow, dripping, mute and dying receivers end in time, with the right clauses failed."""
 
 from __future__ import annotations
 

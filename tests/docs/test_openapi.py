@@ -1,4 +1,4 @@
-"""docs/openapi.json is a document from which generators of code make models."""
+"""docs/openapi.json is a document that generators of models accept."""
 
 from __future__ import annotations
 

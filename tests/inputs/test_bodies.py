@@ -92,7 +92,7 @@ def test_what_has_no_bodies_in_it_is_one(raw: bytes) -> None:
 
 
 def test_problems_of_a_list_are_reported_where_they_belong() -> None:
-    """A key that stands twice in the second body is reported of that one, by its path there."""
+    """A duplicate key in the second body is reported for that body, by its path."""
     twice = b'[{"a":1},{"b":{"c":1,"c":2}}]'
     assert [[note.path for note in one.parsed.problems] for one in found(twice)] == [[], ["b.c"]]
     ours = b'{"version":1,"callbacks":[{"body":{"c":1,"c":2}}]}'

@@ -1,4 +1,4 @@
-"""What people paste: command lines of every shell, and HAR files. Each file stands for its kind."""
+"""Files that people paste: command lines of every shell, and HAR files. Each file is an example of its kind."""
 
 from __future__ import annotations
 

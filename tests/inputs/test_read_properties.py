@@ -1,4 +1,4 @@
-"""What holds for any text: no secret goes out, and no request is lost."""
+"""Properties of any text: no secret is sent, and no request is lost."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def ticks(reported: list[SecondElapsed]) -> list[tuple[float, int]]:
 
 
 def test_a_second_is_reported_when_all_have_reported_of_it() -> None:
-    """Two processes: the first alone is not told; both together are."""
+    """A second is not reported from one of two processes, only from both."""
     tally = StatsAggregator(make_plan(workers=2))
     assert tally.add(beat(0), 0) == []
     assert tally.add(beat(1), 0) == []
@@ -64,7 +64,7 @@ def test_a_process_that_has_ended_holds_nothing_up() -> None:
 
 
 def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
-    """Each second is reported once, in order, and with what all who lived then told of it."""
+    """Each second is reported once, in order, with the counts of all processes that ran then."""
     tally = StatsAggregator(make_plan(workers=3))
     reported = []
     for lane, last in ((0, 1), (1, 3)):
@@ -78,7 +78,7 @@ def test_processes_that_end_one_after_the_other_are_all_in_the_series() -> None:
 
 
 def test_what_was_held_up_is_reported_when_the_one_it_waited_for_has_ended() -> None:
-    """All of it: the other has told several seconds meanwhile."""
+    """All seconds are reported although one process is several seconds ahead."""
     tally = StatsAggregator(make_plan(workers=2))
     for number in range(3):
         assert tally.add(beat(number), 0) == []

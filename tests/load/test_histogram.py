@@ -1,4 +1,4 @@
-"""Times counted by the millions."""
+"""Histograms of times."""
 
 from __future__ import annotations
 

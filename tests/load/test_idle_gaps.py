@@ -1,4 +1,4 @@
-"""Stretches of a script in which nothing happens."""
+"""Idle gaps of a scenario."""
 
 from __future__ import annotations
 

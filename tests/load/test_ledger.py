@@ -70,7 +70,7 @@ def test_a_full_disk_does_not_break_the_load_off(lines: int) -> None:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("model", [LoadModel.OPEN, LoadModel.CLOSED])
-def test_loads_without_a_script_tell_of_each_push(model: LoadModel) -> None:
+def test_loads_without_a_script_record_each_push(model: LoadModel) -> None:
     """Each body that the receiver took is reported once, with its outcome; by one process only."""
     came: list[bytes] = []
 

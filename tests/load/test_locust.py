@@ -1,4 +1,4 @@
-"""What a process of a Locust swarm has to tell, without Locust."""
+"""Statistics and settings of a Locust process, without Locust."""
 
 from __future__ import annotations
 

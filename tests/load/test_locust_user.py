@@ -1,4 +1,4 @@
-"""The user of Locust: on a stage in this process, where nothing is patched, and once with Locust itself."""
+"""The Locust user: with fake classes in this process, and once with Locust itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ledger beside what the receiver says it has."""
+"""A ledger compared with the receiver's records."""
 
 from __future__ import annotations
 

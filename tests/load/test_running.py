@@ -1,4 +1,4 @@
-"""Loads on a receiver of this process: what is pushed, and what is reported of it."""
+"""Loads on a receiver in this process: requests and reports."""
 
 from __future__ import annotations
 

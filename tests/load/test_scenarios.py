@@ -1,4 +1,4 @@
-"""The scenarios, by being there, and what is wrong with users' own."""
+"""The shipped scenarios, and errors in users' own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives, and loads that are held to them."""
+"""Objectives, and loads that are measured by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls back at a moment, on any system's timers."""
+"""Timers: calls at a moment, on any system."""
 
 from __future__ import annotations
 

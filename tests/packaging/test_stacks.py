@@ -1,4 +1,4 @@
-"""The script that checks receivers of many stacks goes on where one cannot run."""
+"""The script that checks receivers of many stacks continues if one cannot run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the pytest plugin share: a run of pytest inside of this one."""
+"""Fixtures of the plugin's tests: a run of pytest inside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugin beside others: in processes of their own, because that is where they differ."""
+"""The plugin with other plugins, each in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tcop_contract``: one line judges a receiver, with a result for each clause."""
+"""``tcop_contract``: one line checks a receiver, with a result for each clause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong in options, ini files, marks and fixtures is reported in one line, and what was meant."""
+"""Mistakes in options, ini files, marks and fixtures are reported in one line with a suggestion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tcop_receiver``, ``tcop_pagerduty``, the robots: what has come is there, faults are real, no error is lost."""
+"""``tcop_receiver``, ``tcop_pagerduty`` and the robots: requests are recorded, faults apply, no error is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tcop_run``: a receiver in a process of its own."""
+"""``tcop_run``: a receiver in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tcop_sender``, ``tcop_async_sender``: delivered as TCOP does, in no time."""
+"""``tcop_sender``, ``tcop_async_sender``: delivery as TCOP does it, without waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver as a process: started, found ready, restarted, and ended with all that it started."""
+"""A receiver as a child process: start, readiness, restart, and end with its own children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings as tests: they run as they stand, fail on the broken receiver and pass on a mended one."""
+"""Findings as tests: they fail on the broken receiver and pass on a corrected one."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def module_of(exchange: Exchange, *expect: Invocation) -> str:
 
 
 def test_a_request_is_written_as_it_was_sent() -> None:
-    """Method, query, segments, chunks, cuts and offers are reported where they are not the usual ones."""
+    """Unusual methods, queries, segments, chunks, truncations and headers are written into the test."""
     push = replace(
         EXCHANGE.case.request,
         method="PUT",

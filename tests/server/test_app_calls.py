@@ -1,4 +1,4 @@
-"""Calls of this process: caught whatever the client is, and left alone before and afterwards."""
+"""Calls of this process: those of any client are caught during a check, and only then."""
 
 from __future__ import annotations
 

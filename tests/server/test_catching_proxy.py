@@ -1,4 +1,4 @@
-"""The proxy that passes nothing on: known hosts are answered in their place, all others are refused."""
+"""The catching proxy: it answers for known hosts, and refuses all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests read without h11: the same captures, answers and refusals, byte for byte, as with h11 alone."""
+"""Requests read without h11: the same captures, answers and rejections, byte for byte, as with h11 alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which answers accept what was pushed."""
+"""Responses that accept a push."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a callable target is, and what cannot be called as an app."""
+"""Kinds of callable targets, and objects that are not apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apps run where their caller is: in the thread that waits, or in the event loop that waits."""
+"""Apps run where their caller is: in the waiting thread, or in the waiting event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP clients of the user as targets: each sends what TCOP sends, and is judged as a receiver at a URL is."""
+"""HTTP clients of the user as targets: each sends TCOP's requests, and is checked like a URL."""
 
 from __future__ import annotations
 

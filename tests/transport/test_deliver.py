@@ -1,4 +1,4 @@
-"""Attempts, retries, pauses and alarm time, in a loop whose time only passes when somebody waits."""
+"""Attempts, retries, pauses and alarm time, in virtual time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ DAY_S = 86_400
 
 @dataclass
 class World:
-    """A port that ends as told, by the body that is pushed."""
+    """A transport with a scripted outcome for each body."""
 
     ends: dict[bytes, list[tuple[Outcome, float]]]
-    """Outcomes and how long they take, attempt by attempt; what is not told is acked at once."""
+    """Outcomes and durations by attempt; other attempts are acked at once."""
     posted: list[tuple[float, bytes]] = field(default_factory=list)
     """When which body was pushed, by the real clock."""
     deadlines_s: set[float] = field(default_factory=set)

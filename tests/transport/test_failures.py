@@ -1,4 +1,4 @@
-"""The map from errors to outcomes, and the sentences that go with them."""
+"""The outcomes of errors, and their messages."""
 
 from __future__ import annotations
 

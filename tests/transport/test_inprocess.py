@@ -1,4 +1,4 @@
-"""Apps in this process: the same deadline, attempts and records as on a wire."""
+"""Apps in this process: the same deadline, attempts and records as over a network."""
 
 from __future__ import annotations
 

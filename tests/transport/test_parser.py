@@ -1,4 +1,4 @@
-"""Parsers as targets: what they take, what they refuse, and why."""
+"""Parsers as targets: bodies that they accept and reject, and the reasons."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_raises_says_why(problem: BaseException, status: int, text: str) ->
 
 
 def test_a_reason_is_bounded() -> None:
-    """However long the text of an exception, what is reported of it is short."""
+    """A long text of an exception is shortened."""
     [reason] = _post(_raising(ValueError("x" * 100_000))).parse_errors
     assert len(reason.message) < 400
 

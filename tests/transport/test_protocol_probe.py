@@ -1,4 +1,4 @@
-"""A port that speaks no HTTP is reported by what it speaks."""
+"""A port without HTTP is reported by the protocol that it speaks."""
 
 from __future__ import annotations
 

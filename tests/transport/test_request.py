@@ -1,4 +1,4 @@
-"""What the receiver gets: the same bytes, the right headers, the asked segments."""
+"""The request at the receiver: the same bytes, the right headers, the requested segments."""
 
 from __future__ import annotations
 

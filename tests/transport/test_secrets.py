@@ -1,4 +1,4 @@
-"""No trace of the credentials in anything an attempt leaves: record, traceback, log."""
+"""No record, traceback or log of an attempt contains the credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PagerDuty and WeCom's robots are reported of a callback, and how often."""
+"""Messages to PagerDuty and WeCom's robots, and their rate."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_what_is_not_there_is_not_reported() -> None:
 
 
 def test_a_summary_is_cut_and_an_event_that_is_too_large_is_refused() -> None:
-    """1,024 characters of summary; 512 KiB in all, told in one line, with no key in the trace's variables."""
+    """A summary is cut at 1,024 characters; an event over 512 KiB is an error without the key in its trace."""
     policy = {"policyTypeCName": "x" * 3000}
     assert (
         len(json.loads(pagerduty_event(CallbackView({"alarmPolicyInfo": policy}), KEY))["payload"]["summary"]) == 1024
@@ -109,7 +109,7 @@ def test_a_summary_is_cut_and_an_event_that_is_too_large_is_refused() -> None:
     st.sampled_from(PROFILES),
 )
 def test_a_message_reports_what_where_and_since_when(seed: int, shape: Shape, lang: Lang, profile: str) -> None:
-    """Firing and resolved are reported apart, in either language; nothing unfilled is in it."""
+    """Firing and resolved differ in both languages, and no placeholder is left."""
     texts = {}
     for state in [State.FIRING] + [State.RESOLVED] * shape.can_resolve:
         one = reported(shape, seed, state, profile)

@@ -1,4 +1,4 @@
-"""TLS: what is verified, and every way in which a session fails."""
+"""TLS: verification, and every way in which a session fails."""
 
 from __future__ import annotations
 
