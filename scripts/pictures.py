@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "pictures"
-RENDERERS = [ROOT / "tcop_mock" / "reports" / f"{name}.py" for name in ("charts", "findings", "html", "load_html")]
+RENDERERS = [ROOT / "tcop_mock" / "reports" / f"{name}.py" for name in ("findings", "html", "html_page", "load_html")]
 RENDERED_FROM = FOLDER / "rendered-from.txt"
 COLUMNS = 100
 HOST = "127.0.0.1:8080"

@@ -211,7 +211,7 @@ def run_metadata(verdict: Verdict) -> list[tuple[str, str]]:
         ("Target", verdict.target),
         ("Profile", verdict.profile),
         ("Seed", str(verdict.seed)),
-        ("Judged by", f"{TOOL} {__version__}, {tool['python']}, {tool['platform']}"),
+        ("Checked by", f"{TOOL} {__version__}, {tool['python']}, {tool['platform']}"),
         ("Libraries", ", ".join(f"{name} {number}" for name, number in tool["libraries"].items())),
     ]
     run_info = verdict.run_info

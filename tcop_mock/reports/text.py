@@ -244,7 +244,7 @@ def run_lines(verdict: Verdict, width: int) -> list[StyledLine]:
         return []
     metadata = dict(summary.run_metadata(verdict))
     more_metadata = ". ".join(f"{name}: {metadata[name]}" for name in ("Libraries", "Catalogue", "Started"))
-    text = f"{metadata['Judged by']}. {more_metadata}."
+    text = f"{metadata['Checked by']}. {more_metadata}."
     return [*(styled_line(line, Style.FAINT) for line in wrap(one_line(text, len(text)), width)), styled_line()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,12 @@ def test_a_stale_page_is_found(tmp_path: Path) -> None:
     assert run(tmp_path, SCRIPT, "--check") == (0, "")
     page.write_text(page.read_text(encoding="utf-8")[:-2], encoding="utf-8")
     assert run(tmp_path, SCRIPT, "--check") == STALE
+
+
+def test_the_files_that_a_picture_is_rendered_from_exist() -> None:
+    """The screenshots of `make docs` survive a renamed module."""
+    script = (ROOT / "scripts" / "pictures.py").read_text(encoding="utf-8")
+    [names] = re.findall(r"for name in \((.+)\)\]", script)
+    files = [ROOT / "tcop_mock" / "reports" / f"{name}.py" for name in re.findall(r"\w+", names)]
+    assert len(files) > 1
+    assert [file for file in files if not file.is_file()] == []

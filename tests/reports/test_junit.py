@@ -86,7 +86,7 @@ def test_the_suite_has_the_metadata_of_the_run() -> None:
         "profile": "2023",
         "seed": "42",
         "fail-on": "must",
-        "judged-by": dict(run_metadata(_ALL))["Judged by"],
+        "checked-by": dict(run_metadata(_ALL))["Checked by"],
         "libraries": dict(run_metadata(_ALL))["Libraries"],
     }
     assert suite.findtext("system-out") == (

@@ -99,4 +99,4 @@ def test_a_run_has_time_and_catalogue() -> None:
     assert rendered["Catalogue"] == f"{len(shapes)} shapes, sha256 {catalogue_sha256(shapes)[:12]}"
     assert rendered["Started"] == "2026-11-23T10:30:59Z, took 12.2 s"
     text = " ".join(render_text(of).split())
-    assert all(part in text for part in (rendered["Judged by"], rendered["Catalogue"], rendered["Started"]))
+    assert all(part in text for part in (rendered["Checked by"], rendered["Catalogue"], rendered["Started"]))
