@@ -254,14 +254,14 @@ class Listener:
     _batch_size: int = 0
     _received_at: str = ""
     _problem: OSError | None = None
-    _judge: CallbackValidator = field(init=False, repr=False)
+    _validator: CallbackValidator = field(init=False, repr=False)
     _catalog: Catalog = field(init=False, repr=False)
     _log: ReceivedLog = field(default_factory=ReceivedLog, repr=False)
     _stop: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
         self._catalog = self.common.catalog()
-        self._judge = CallbackValidator(self._catalog, self.common.given_profile)
+        self._validator = CallbackValidator(self._catalog, self.common.given_profile)
 
     async def listen(self, host: str, port: int, plan: FaultPlan, max_time_s: float | None) -> None:
         """Listen until the count, the time limit or a signal; print the address first."""
@@ -368,7 +368,7 @@ class Listener:
 
     def _validate(self, body: bytes) -> ValidationResult:
         began_s = self.clock()
-        result = self._judge.validate(body)
+        result = self._validator.validate(body)
         ended_s = self.clock()
         self._pause_ends_s = ended_s + _PAUSE_FACTOR * (ended_s - began_s)
         return result

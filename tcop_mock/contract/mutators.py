@@ -31,8 +31,8 @@ _LISTING = "`tcop-mock list --mutators` shows all mutators"
 class ExpectedReaction(StrEnum):
     """Expected answer to a body: accept it with 2xx, reject it with 4xx, or either."""
 
-    TAKE = "take"
-    REFUSE = "refuse"
+    ACCEPT = "accept"
+    REJECT = "reject"
     EITHER = "either"
 
 
@@ -124,7 +124,7 @@ def _type_mutators(clause: Clause) -> Iterator[Mutator]:
                 title,
                 clause.code,
                 clause.level,
-                ExpectedReaction.TAKE,
+                ExpectedReaction.ACCEPT,
                 change,
                 shape=field.get("shape", ""),
                 profiles=clause.profiles,
@@ -154,7 +154,7 @@ def _recommended_reaction(clause: Clause) -> ExpectedReaction:
     """Return the reaction that passes a clause. A clause that only forbids some responses allows either."""
     allowed = {status for invocation in clause.assertions for status in invocation.params.get("allow", ())}
     classes = {status[0] for status in allowed}
-    return {"2": ExpectedReaction.TAKE, "4": ExpectedReaction.REFUSE}.get("".join(classes), ExpectedReaction.EITHER)
+    return {"2": ExpectedReaction.ACCEPT, "4": ExpectedReaction.REJECT}.get("".join(classes), ExpectedReaction.EITHER)
 
 
 def _no_mutators(_clause: Clause) -> Iterator[Mutator]:

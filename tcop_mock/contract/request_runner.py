@@ -183,7 +183,7 @@ class RequestRunner:
             if is_late_alone and (attempt.outcome is Outcome.TIMED_OUT or is_about_answer_time(clause)):
                 late_alone.add(case.title)
             previous = case_results[index - 1] if case.request.reuse_connection and index else None
-            for text, is_inconclusive in self._judge(clause, test, case, attempt, previous):
+            for text, is_inconclusive in self._failures_of(clause, test, case, attempt, previous):
                 if is_inconclusive:
                     inconclusive[case.title] = text
                 else:
@@ -221,7 +221,9 @@ class RequestRunner:
         for number in range(1, times + 1):
             case = replace(failure.case, request=in_new_session(failure.case.request, number))
             attempt = await self._send(clause, case, deadline_s, full_response=needs_full_response(clause))
-            texts = [text for text, is_inconclusive in self._judge(clause, test, case, attempt) if not is_inconclusive]
+            texts = [
+                text for text, is_inconclusive in self._failures_of(clause, test, case, attempt) if not is_inconclusive
+            ]
             for repeated in (again for text in texts for again in failures_of(case, attempt, text)):
                 if repeated.text == failure.text:
                     return number, repeated
@@ -230,7 +232,7 @@ class RequestRunner:
                 return number, None
         return times, None
 
-    def _judge(
+    def _failures_of(
         self,
         clause: Clause,
         test: ClauseTest,

@@ -45,8 +45,8 @@ Written by `tcop-mock export` {version}; `manifest.json` lists all files. Do not
 - `callbacks/FORM/LANG/SHAPE/STATE.json`: one body each, with the exact bytes. A receiver must accept the forms
   `documented` and `observed` with 2xx, should accept `eventbridge`, and may accept `cloudevents`. It may accept
   shapes that TCOP publishes no callback of, such as those of Prometheus; the manifest has the level of each.
-- `mutations/take/`: bodies with one change each. A receiver must accept them with 2xx.
-- `mutations/refuse/`: bodies that are not callbacks. A receiver must reject them with 4xx.
+- `mutations/accept/`: bodies with one change each. A receiver must accept them with 2xx.
+- `mutations/reject/`: bodies that are not callbacks. A receiver must reject them with 4xx.
 - `mutations/either/`: bodies that a receiver may accept or reject. Either the clause has the level `should` or `may`,
   and the manifest says what it recommends; or the status alone does not decide. Such a clause forbids only some
   responses, such as 5xx or a stack trace, or asks that the next callback is accepted. Assert no status for these.

@@ -56,7 +56,7 @@ _PYTEST_TEXTS = {
     Prerequisite.OPEN_INCIDENTS: "needs to see what is open: return it as `open` from the fixture tcop_observer",
     Prerequisite.RESTART: "needs restart: start the receiver with the fixture tcop_run",
     Prerequisite.RUN: "needs run: start the receiver with the fixture tcop_run",
-    Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` plays it",
+    Prerequisite.TEMPLATE: "needs template: `tcop-mock check --template FILE` sends it",
     Prerequisite.HTTP_REQUESTS: "needs http: tcop_target is a callable that gets callbacks as trees",
     Prerequisite.CONCURRENT_CALLS: (
         "needs many requests at once, and the test's thread calls the app; serve it and return its URL from tcop_target"

@@ -210,9 +210,9 @@ def test_mutators_are_listed(tcop: RunCommand) -> None:
     assert [row["name"] for row in document["mutators"]] == list(load_mutators())
     rows = [line.split() for line in tcop("list", "em*", "--mutators").stdout.splitlines()]
     assert all(row[0].startswith("em") for row in rows)
-    assert ["emoji", "TCM309", "take"] in rows
+    assert ["emoji", "TCM309", "accept"] in rows
     assert ["empty-body", "TCM402", "either"] in rows
-    assert ["body-of-a-form", "TCM401", "refuse"] in [
+    assert ["body-of-a-form", "TCM401", "reject"] in [
         line.split() for line in tcop("list", "body-of*", "--mutators").stdout.splitlines()
     ]
     assert ["empty-current-value", "TCM314", "either"] in rows

@@ -65,7 +65,7 @@ def statuses_of(file: ExportFile) -> range:
     """Return the statuses that the label of a file allows."""
     if file.metadata["kind"] == "callback":
         return ACCEPTED if file.metadata["level"] == "must" else range(200, 500)
-    return {"take": ACCEPTED, "refuse": REJECTED, "either": range(200, 600)}[file.metadata["wanted"]]
+    return {"accept": ACCEPTED, "reject": REJECTED, "either": range(200, 600)}[file.metadata["wanted"]]
 
 
 @pytest.mark.proof
@@ -143,10 +143,10 @@ def test_only_must_clauses_demand_a_reaction() -> None:
         assert mutator.expected_reaction in {mutator.recommended_reaction, ExpectedReaction.EITHER}
         assert mutator.level is Level.MUST or mutator.expected_reaction is ExpectedReaction.EITHER
     reactions = {mutator.name: mutator.expected_reaction for mutator in mutators}
-    assert reactions["body-of-a-form"] is ExpectedReaction.REFUSE
+    assert reactions["body-of-a-form"] is ExpectedReaction.REJECT
     for name in ("5-000-objects-inside-each-other", "object-that-is-not-a-callback", "empty-body", VERIFICATION):
         assert reactions[name] is ExpectedReaction.EITHER
-    assert load_mutators()["empty-body"].recommended_reaction is ExpectedReaction.REFUSE
+    assert load_mutators()["empty-body"].recommended_reaction is ExpectedReaction.REJECT
 
 
 def test_levels_of_forms_are_those_of_their_clauses() -> None:

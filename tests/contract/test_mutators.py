@@ -37,7 +37,7 @@ def test_only_bodies_to_accept_are_valid(mutator: Mutator) -> None:
     """Bodies that a receiver must accept are valid and others are not, so validate and check agree."""
     verdict = VALIDATOR.validate(mutated(mutator))
     assert mutator.expected_reaction in {
-        ExpectedReaction.TAKE if verdict.is_valid else ExpectedReaction.REFUSE,
+        ExpectedReaction.ACCEPT if verdict.is_valid else ExpectedReaction.REJECT,
         ExpectedReaction.EITHER,
     }
 
@@ -56,7 +56,7 @@ def test_names_are_easy_to_type() -> None:
 def test_every_body_that_a_clause_changes_can_be_had() -> None:
     """Each case of these clauses has a mutator with the same title or the same bytes."""
     titles = {mutator.title for mutator in MUTATORS}
-    broken = {mutated(mutator) for mutator in MUTATORS if mutator.expected_reaction is not ExpectedReaction.TAKE}
+    broken = {mutated(mutator) for mutator in MUTATORS if mutator.expected_reaction is not ExpectedReaction.ACCEPT}
     for clause in load_clauses():
         factory = CaseFactory(CATALOG, Generator(7), clause.code)
         for group in BUILDERS[clause.builder.name](factory, **clause.builder.params).groups:
