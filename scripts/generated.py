@@ -29,7 +29,7 @@ SCRIPTS = (
     "proof",
     "shapes",
 )
-"""The modules beside this one that have ``PAGES``."""
+"""The modules of this folder that have ``PAGES``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class UnknownNameError(UsageError):
 
 
 class EntryError(UsageError):
-    """An invalid file of ours or of the user's, with the file, the key and the problem."""
+    """An invalid shipped or user's file, with the file, the key and the problem."""
 
     def __init__(self, file: str, key: str, problem: str) -> None:
         self.file, self.key, self.problem = file, key, problem

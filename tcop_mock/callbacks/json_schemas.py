@@ -154,7 +154,7 @@ def open_schema(kind: str) -> Schema:
 
 
 def inline_refs(schema: Schema) -> Schema:
-    """Return a schema of ours with its definitions inlined, which makes validation several times faster."""
+    """Return a generated schema with its definitions inlined, which makes validation several times faster."""
     definitions = schema.get("$defs", {})
 
     def inline(node: Any) -> Any:  # noqa: ANN401 - a part of a schema

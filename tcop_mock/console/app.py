@@ -493,7 +493,7 @@ def _json(document: dict[str, Any], status: int = HTTPStatus.OK) -> Response:
 
 
 def _file(content: bytes, name: str) -> Response:
-    """Return a file to save: a browser never shows it as a page of ours."""
+    """Return a file to save: a browser never shows it as a page of this site."""
     return Response(
         content,
         headers={

@@ -130,7 +130,7 @@ class Exchange:
 
 
 def attempt_document(attempt: Attempt, started_at_s: float) -> dict[str, Any]:
-    """Return one attempt of ours.
+    """Return one attempt of the page.
 
     Args:
         attempt: the attempt; its texts must not hold credentials.

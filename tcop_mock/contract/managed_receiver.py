@@ -162,7 +162,7 @@ def receiver_to_run(
 
 
 def target_to_run(text: str, source: str = "--run") -> Target:
-    """Return the address at which a receiver of ours is to listen.
+    """Return the address at which a started receiver is to listen.
 
     Args:
         text: a path, ``USER:PASSWORD@/PATH``, or nothing, for a free port; or a URL of this machine.

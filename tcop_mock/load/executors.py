@@ -99,7 +99,7 @@ class ScenarioExecutor:
         """Due time of the last started notification, in seconds since the start."""
 
     def start(self) -> None:
-        """Start the timer and what is due."""
+        """Start the timer, and the attempts that are due."""
         plan = self._engine.plan
         self._start_s = self._engine.start_s
         self._end_s = math.inf if plan.duration_s is None else plan.duration_s
@@ -291,7 +291,7 @@ class OpenExecutor:
         self._max_wait_s = plan.rules.timeout_s
 
     def start(self) -> None:
-        """Start the timer and what is due."""
+        """Start the timer, and the attempts that are due."""
         plan, start_s = self._engine.plan, self._engine.start_s
         if plan.is_poisson:
             rng = random.Random(f"{plan.seed} {self._worker}")  # noqa: S311 - gaps between attempts, not a secret

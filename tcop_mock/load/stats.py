@@ -281,7 +281,7 @@ class StatsAggregator:
         )
 
     def _held_back_note(self, late: int, total: int) -> str:
-        """Return a note if attempts began late for a reason of ours, else an empty string."""
+        """Return a note if this tool began attempts late, else an empty string."""
         if self._plan.model is LoadModel.CLOSED:
             return ""
         limit = self._plan.max_inflight

@@ -157,7 +157,7 @@ def _members(values: dict[str, Any]) -> str:
 
 
 class Recording:
-    """File of records. A batch of lines is added in one write, so they are complete even after a crash of ours.
+    """File of records. A batch of lines is added in one write, so they are complete even after a crash.
 
     Args:
         path: path of the file; it is created if it does not exist, and never emptied.

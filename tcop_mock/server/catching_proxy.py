@@ -179,7 +179,7 @@ class CallLog:
     refused: Counter[str] = field(default_factory=Counter)
     """Hosts that are not caught."""
     untrusted: Counter[str] = field(default_factory=Counter)
-    """Caught hosts whose certificate of ours the receiver's client did not accept."""
+    """Caught hosts whose certificate, made by the run, the receiver's client rejected."""
     broken_off: Counter[str] = field(default_factory=Counter)
     """Caught hosts to which a TLS handshake ended without a word: the client refused the certificate, or was ended."""
     trusted: Counter[str] = field(default_factory=Counter)

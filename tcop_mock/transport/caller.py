@@ -1,4 +1,4 @@
-"""Runs a coroutine of ours while the caller waits, and the user's code in the caller's thread or loop.
+"""Runs a coroutine while the caller waits, and the user's code in the caller's thread or loop.
 
 Our requests have an event loop and a thread of their own, so that deadlines hold while an app blocks. What belongs to
 the user runs where the user's test runs, because a test's state may belong to its thread or its loop: a database
@@ -228,7 +228,7 @@ def current_caller() -> Caller | None:
 
 
 def runs_user_code() -> bool:
-    """Return whether the current thread runs code of the user for a run of ours."""
+    """Return whether the current thread runs code of the user for a run."""
     return _current.get() is None and threading.get_ident() in _user_threads
 
 

@@ -208,7 +208,7 @@ def test_a_finding_that_cannot_be_sent_alone_says_so() -> None:
             first = replace(finding, reproduction=Reproduction("", "", requests=(request, request)))
             page.app.check._findings[CLAUSE] = (alone, first)
             response = await page.post("/api/check/again", {"code": CLAUSE, "finding": 0})
-            assert "run the command beside it" in response.json()["error"]
+            assert "run its command" in response.json()["error"]
             assert (await page.post("/api/check/again", {"code": CLAUSE, "finding": 1})).json() == {"sent": 2}
 
     asyncio.run(play())
