@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, TypeVar, Unpack
 
 from tcop_mock.errors import UsageError
 
@@ -47,26 +47,29 @@ _VALIDATORS: dict[str | None, CallbackValidator] = {}
 """Validators for the built-in catalogue, by the name of the profile."""
 
 
-def check(  # noqa: PLR0913 - each keyword is an option of the run
-    target: object,
-    *,
-    clauses: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    profile: str | Profile = "2023",
-    seed: int | None = None,
-    catalog: Catalog | None = None,
-    observer: ObserverLike | None = None,
-    downstream: str | None = None,
-    run: str | None = None,
-    catch: bool = True,
-    catch_hosts: Iterable[str] = (),
-    effect_timeout_s: float = 5.0,
-    fail_on: str | Level = "must",
-    wait_s: float = 0.0,
-    max_time_s: float | None = None,
-    parser: str | None = None,
-    insecure: bool = False,
-    on_event: Callable[[RunEvent], object] | None = None,
+class CheckOptions(TypedDict, total=False):
+    """The keyword arguments of a check; :func:`check` documents them."""
+
+    clauses: str | Iterable[str]
+    skip: str | Iterable[str]
+    profile: str | Profile
+    seed: int | None
+    catalog: Catalog | None
+    observer: ObserverLike | None
+    downstream: str | None
+    run: str | None
+    catch: bool
+    catch_hosts: Iterable[str]
+    effect_timeout_s: float
+    fail_on: str | Level
+    wait_s: float
+    max_time_s: float | None
+    parser: str | None
+    insecure: bool
+
+
+def check(
+    target: object, *, on_event: Callable[[RunEvent], object] | None = None, **options: Unpack[CheckOptions]
 ) -> Verdict:
     """Check a receiver against the contract and return the verdict.
 
@@ -85,7 +88,7 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
             a client, are those that the receiver wants. With ``run``: a path or a loopback URL.
         clauses: codes, slugs or globs of the clauses to check, such as ``"TCM302"`` or ``"TCM3*"``; empty: all.
         skip: clauses to leave out, in the same form.
-        profile: the generation of the callback contract, by name.
+        profile: the generation of the callback contract, by name; by default 2023.
         seed: makes the requests repeatable; ``None``: a random one. The verdict has it.
         catalog: the shapes to send; ``None``: the built-in catalogue.
         observer: returns the effects of the receiver. Without an observer, ``downstream`` and caught calls, the clauses
@@ -93,12 +96,14 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
         downstream: ``"HOST:PORT"`` at which our stub services listen during the run; the receiver must forward there.
         run: command that starts the receiver; the run ends it. ``{port}`` in it, or ``PORT`` in its environment, is a
             free port.
-        catch: catch the calls to other machines of an app in this process, and of the receiver of ``run``, as effects:
-            our stub services answer those to hosts that they know, and all others are refused.
+        catch: whether to catch the calls to other machines of an app in this process, and of the receiver of ``run``,
+            as effects; by default true. Our stub services answer those to hosts that they know, and all others are
+            refused.
         catch_hosts: further hosts to answer for, ``"HOST=KIND"``.
-        effect_timeout_s: maximum time in seconds until an effect appears.
-        fail_on: ``"must"``, ``"should"`` or ``"may"``: the least binding level whose clauses decide on ``passed``.
-        wait_s: maximum time in seconds to wait for a receiver that does not answer yet.
+        effect_timeout_s: maximum time in seconds until an effect appears; by default 5.
+        fail_on: ``"must"`` (the default), ``"should"`` or ``"may"``: the least binding level whose clauses decide on
+            ``passed``.
+        wait_s: maximum time in seconds to wait for a receiver that does not answer yet; by default 0.
         max_time_s: time limit of the run, in seconds; ``None``: 30 for a URL, 300 for an app and with effects.
         parser: ``"model"`` or ``"schema"`` if ``target`` names a parser of bodies (``"module:Model"``) or the file of
             a JSON Schema, and not a receiver.
@@ -113,48 +118,12 @@ def check(  # noqa: PLR0913 - each keyword is an option of the run
     """
     from tcop_mock.transport.caller import run_beside
 
-    with _opened_run(
-        target,
-        clauses=clauses,
-        skip=skip,
-        profile=profile,
-        seed=seed,
-        catalog=catalog,
-        observer=observer,
-        downstream=downstream,
-        run=run,
-        catch=catch,
-        catch_hosts=catch_hosts,
-        effect_timeout_s=effect_timeout_s,
-        fail_on=fail_on,
-        wait_s=wait_s,
-        max_time_s=max_time_s,
-        parser=parser,
-        insecure=insecure,
-    ) as opened_run:
+    with _open_check(target, **options) as opened_run:
         return run_beside(opened_run.verdict(on_event))
 
 
-async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
-    target: object,
-    *,
-    clauses: str | Iterable[str] = (),
-    skip: str | Iterable[str] = (),
-    profile: str | Profile = "2023",
-    seed: int | None = None,
-    catalog: Catalog | None = None,
-    observer: ObserverLike | None = None,
-    downstream: str | None = None,
-    run: str | None = None,
-    catch: bool = True,
-    catch_hosts: Iterable[str] = (),
-    effect_timeout_s: float = 5.0,
-    fail_on: str | Level = "must",
-    wait_s: float = 0.0,
-    max_time_s: float | None = None,
-    parser: str | None = None,
-    insecure: bool = False,
-    on_event: Callable[[RunEvent], object] | None = None,
+async def check_async(
+    target: object, *, on_event: Callable[[RunEvent], object] | None = None, **options: Unpack[CheckOptions]
 ) -> Verdict:
     """Check a receiver against the contract while the running asyncio loop goes on.
 
@@ -167,25 +136,7 @@ async def check_async(  # noqa: PLR0913 - each keyword is an option of the run
         if on_event is not None:
             call_and_wait(on_event, event)
 
-    with _opened_run(
-        target,
-        clauses=clauses,
-        skip=skip,
-        profile=profile,
-        seed=seed,
-        catalog=catalog,
-        observer=observer,
-        downstream=downstream,
-        run=run,
-        catch=catch,
-        catch_hosts=catch_hosts,
-        effect_timeout_s=effect_timeout_s,
-        fail_on=fail_on,
-        wait_s=wait_s,
-        max_time_s=max_time_s,
-        parser=parser,
-        insecure=insecure,
-    ) as opened_run:
+    with _open_check(target, **options) as opened_run:
         try:
             return await run_beside_async(opened_run.verdict(on_event_in_loop))
         finally:
@@ -212,25 +163,25 @@ class _OpenedRun(NamedTuple):
 
 
 @contextmanager
-def _opened_run(  # noqa: PLR0913 - each keyword is an option of the run
+def _open_check(  # noqa: PLR0913 - each keyword is an option of the run
     target: object,
     *,
-    clauses: str | Iterable[str],
-    skip: str | Iterable[str],
-    profile: str | Profile,
-    seed: int | None,
-    catalog: Catalog | None,
-    observer: ObserverLike | None,
-    downstream: str | None,
-    run: str | None,
-    catch: bool,
-    catch_hosts: Iterable[str],
-    effect_timeout_s: float,
-    fail_on: str | Level,
-    wait_s: float,
-    max_time_s: float | None,
-    parser: str | None,
-    insecure: bool,
+    clauses: str | Iterable[str] = (),
+    skip: str | Iterable[str] = (),
+    profile: str | Profile = "2023",
+    seed: int | None = None,
+    catalog: Catalog | None = None,
+    observer: ObserverLike | None = None,
+    downstream: str | None = None,
+    run: str | None = None,
+    catch: bool = True,
+    catch_hosts: Iterable[str] = (),
+    effect_timeout_s: float = 5.0,
+    fail_on: str | Level = "must",
+    wait_s: float = 0.0,
+    max_time_s: float | None = None,
+    parser: str | None = None,
+    insecure: bool = False,
 ) -> Iterator[_OpenedRun]:
     """Open a target, and yield a run of the contract against it."""
     from tcop_mock.catalog.loader import Catalog
