@@ -226,17 +226,18 @@ def _open_check(  # noqa: PLR0913 - each keyword is an option of the run
         yield _OpenedRun(opened, ContractRun(plan, opened.transport, monotonic_s, asyncio.sleep), level, calls)
 
 
-def send(  # noqa: PLR0913 - each keyword is an option of the delivery
-    body: Body,
-    target: object,
-    *,
-    profile: str | Profile = "2023",
-    attempts: int | None = None,
-    timeout_s: float | None = None,
-    headers: Mapping[str, str] | None = None,
-    time_scale: float = 1.0,
-    insecure: bool = False,
-) -> Delivery:
+class SendOptions(TypedDict, total=False):
+    """The keyword arguments of a delivery; :func:`send` documents them."""
+
+    profile: str | Profile
+    attempts: int | None
+    timeout_s: float | None
+    headers: Mapping[str, str] | None
+    time_scale: float
+    insecure: bool
+
+
+def send(body: Body, target: object, **options: Unpack[SendOptions]) -> Delivery:
     """Deliver one callback with the retries of a profile and return its attempts.
 
     ::
@@ -249,82 +250,77 @@ def send(  # noqa: PLR0913 - each keyword is an option of the delivery
     Args:
         body: a callback, a JSON object, or the bytes or the text of a body, which are sent unchanged.
         target: a target as for :func:`check`.
-        profile: the generation of the callback contract, by name; it has the delivery rules.
+        profile: the generation of the callback contract, by name, which has the delivery rules; by default 2023.
         attempts: maximum number of attempts, in place of the profile's number.
         timeout_s: the total time limit of each attempt in seconds, in place of the profile's.
         headers: headers of the request; they replace headers of the profile that have the same name.
-        time_scale: real seconds for each second of a pause between attempts; 0 does not wait.
+        time_scale: real seconds for each second of a pause between attempts; by default 1; 0 does not wait.
         insecure: do not verify the certificate of an https URL.
 
     Raises:
         UsageError: an argument is wrong. A receiver that fails or is absent raises nothing: its attempts show it.
         TargetError: an app does not start up.
     """
-    return send_all(
-        [body],
-        target,
-        profile=profile,
-        attempts=attempts,
-        timeout_s=timeout_s,
-        headers=headers,
-        time_scale=time_scale,
-        insecure=insecure,
-    )[0]
+    return send_all([body], target, **options)[0]
 
 
-async def send_async(  # noqa: PLR0913 - each keyword is an option of the delivery
-    body: Body,
-    target: object,
-    *,
-    profile: str | Profile = "2023",
-    attempts: int | None = None,
-    timeout_s: float | None = None,
-    headers: Mapping[str, str] | None = None,
-    time_scale: float = 1.0,
-    insecure: bool = False,
-) -> Delivery:
+async def send_async(body: Body, target: object, **options: Unpack[SendOptions]) -> Delivery:
     """Deliver one callback while the running asyncio loop goes on; an ASGI app runs in that loop.
 
     Arguments and errors are those of :func:`send`.
     """
-    deliveries = await send_all_async(
-        [body],
-        target,
-        profile=profile,
-        attempts=attempts,
-        timeout_s=timeout_s,
-        headers=headers,
-        time_scale=time_scale,
-        insecure=insecure,
-    )
-    return deliveries[0]
+    return (await send_all_async([body], target, **options))[0]
 
 
-def send_all(  # noqa: PLR0913 - each keyword is an option of the delivery
-    bodies: Sequence[Body],
-    target: object,
-    *,
-    profile: str | Profile = "2023",
-    attempts: int | None = None,
-    timeout_s: float | None = None,
-    headers: Mapping[str, str] | None = None,
-    time_scale: float = 1.0,
-    insecure: bool = False,
-) -> list[Delivery]:
+def send_all(bodies: Sequence[Body], target: object, **options: Unpack[SendOptions]) -> list[Delivery]:
     """Deliver callbacks in order and return one delivery for each; arguments and errors are those of :func:`send`.
 
     The callbacks of one alarm keep their order in time; the time between them is not waited for.
     """
     from tcop_mock.transport.caller import run_beside
-    from tcop_mock.transport.open import open_target
 
-    rules = _delivery_rules(_profile(profile), attempts, timeout_s, headers or {})
-    with open_target(target, rules.answer_cap_bytes, insecure=insecure) as opened:
-        return run_beside(_deliver(bodies, opened, rules, time_scale))
+    with _open_delivery(target, **options) as opened_delivery:
+        return run_beside(opened_delivery.deliver(bodies))
 
 
-async def send_all_async(  # noqa: PLR0913 - each keyword is an option of the delivery
-    bodies: Sequence[Body],
+async def send_all_async(bodies: Sequence[Body], target: object, **options: Unpack[SendOptions]) -> list[Delivery]:
+    """Deliver callbacks while the running asyncio loop goes on; an ASGI app runs in that loop.
+
+    Arguments and errors are those of :func:`send_all`.
+    """
+    from tcop_mock.transport.caller import run_beside_async
+
+    with _open_delivery(target, **options) as opened_delivery:
+        try:
+            return await run_beside_async(opened_delivery.deliver(bodies))
+        finally:
+            await opened_delivery.opened.shut_down()
+
+
+class _OpenDelivery(NamedTuple):
+    """The rules of a delivery, and its target, which is open."""
+
+    opened: OpenTarget
+    rules: DeliveryRules
+    time_scale: float
+
+    async def deliver(self, bodies: Sequence[Body]) -> list[Delivery]:
+        """Deliver callbacks in order."""
+        from tcop_mock.transport.clock import monotonic_s
+
+        return await deliver(
+            bodies,
+            self.opened.transport,
+            self.rules,
+            self.opened.target.credentials,
+            clock=monotonic_s,
+            sleep=asyncio.sleep,
+            retry_scale=self.time_scale,
+        )
+
+
+@contextmanager
+def _open_delivery(  # noqa: PLR0913 - each keyword is an option of the delivery
     target: object,
     *,
     profile: str | Profile = "2023",
@@ -333,36 +329,12 @@ async def send_all_async(  # noqa: PLR0913 - each keyword is an option of the de
     headers: Mapping[str, str] | None = None,
     time_scale: float = 1.0,
     insecure: bool = False,
-) -> list[Delivery]:
-    """Deliver callbacks while the running asyncio loop goes on; an ASGI app runs in that loop.
-
-    Arguments and errors are those of :func:`send_all`.
-    """
-    from tcop_mock.transport.caller import run_beside_async
+) -> Iterator[_OpenDelivery]:
     from tcop_mock.transport.open import open_target
 
     rules = _delivery_rules(_profile(profile), attempts, timeout_s, headers or {})
     with open_target(target, rules.answer_cap_bytes, insecure=insecure) as opened:
-        try:
-            return await run_beside_async(_deliver(bodies, opened, rules, time_scale))
-        finally:
-            await opened.shut_down()
-
-
-async def _deliver(
-    bodies: Sequence[Body], opened: OpenTarget, rules: DeliveryRules, time_scale: float
-) -> list[Delivery]:
-    from tcop_mock.transport.clock import monotonic_s
-
-    return await deliver(
-        bodies,
-        opened.transport,
-        rules,
-        opened.target.credentials,
-        clock=monotonic_s,
-        sleep=asyncio.sleep,
-        retry_scale=time_scale,
-    )
+        yield _OpenDelivery(opened, rules, time_scale)
 
 
 def validate(body: Body, *, profile: str | Profile | None = None, catalog: Catalog | None = None) -> ValidationResult:
