@@ -61,9 +61,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tcop_mock.cli.check_options import CheckOptions
+    from tcop_mock.cli.effect_options import ObserverOptions
     from tcop_mock.cli.options import CommonOptions, ReachOptions
     from tcop_mock.cli.run_page import RunPage
     from tcop_mock.cli.value_types import RateLimit
+    from tcop_mock.contract.observation import ObservationConfig
     from tcop_mock.domain.contract import Clause
     from tcop_mock.domain.verdict import RunEvent, Verdict
     from tcop_mock.reports.console import EventListener
@@ -83,23 +85,69 @@ class _Outputs(NamedTuple):
     page: RunPage | None = None
 
 
+class _CheckedReceiver(NamedTuple):
+    """The target of a check, with its process or its caught calls."""
+
+    target: Target
+    started: StartedReceiver | None
+    """The receiver of ``--run``."""
+    calls: AppCalls | None
+    """The caught calls of an app in this process."""
+
+    @classmethod
+    def resolve(cls, options: CheckOptions) -> _CheckedReceiver:
+        """Return the receiver of the options, which is not started yet.
+
+        Raises:
+            UsageError: there is no receiver, or the options contradict each other.
+        """
+        started = _receiver_to_run(options)
+        target = started.target if started else _resolve_target(options)
+        is_app = target.app and not target.parser
+        return cls(target, started, app_calls(options.running, options.observer.url) if is_app else None)
+
+    def observation(self, options: ObserverOptions) -> ObservationConfig:
+        """Return how the check observes the effects."""
+        if self.started:
+            process = self.started.managed.process
+            return self.started.managed.configure(build_observation(options, process.output))
+        observation = build_observation(options)
+        return observation.with_app_calls(self.calls) if self.calls else observation
+
+    def check(self, plan: CheckPlan, outputs: _Outputs, common: CommonOptions, reach: ReachOptions) -> int:
+        """Run the check, with the receiver started or its calls caught; return the exit code."""
+        if self.started:
+            return _run_and_check(self.started, plan, outputs, common, reach)
+        if self.calls:
+            return _catch_and_check(self.calls, plan, outputs, common, reach)
+        return _check_and_report(plan, outputs, common, reach)
+
+
 def check(clauses: Sequence[Clause], options: CheckOptions, common: CommonOptions) -> int:
     """Check a receiver or a parser; return the exit code."""
-    observer, reporting = options.observer, options.reporting
+    reporting = options.reporting
     outputs = _Outputs(report_files(reporting), read_baseline_options(reporting), Level(options.fail_on))
-    receiver = _receiver_to_run(options)
-    target = receiver.target if receiver else _resolve_target(options)
-    _require_http_target(target, outputs.files)
-    template = _load_template(options.template, common)
-    observation = build_observation(observer, receiver.managed.process.output if receiver else None)
-    calls = app_calls(options.running, observer.url) if target.app and not target.parser else None
-    if receiver:
-        observation = receiver.managed.configure(observation)
-    elif calls:
-        observation = observation.with_app_calls(calls)
+    receiver = _CheckedReceiver.resolve(options)
+    _require_http_target(receiver.target, outputs.files)
+    plan = _build_plan(clauses, receiver, options, common)
+    if not options.has_page:
+        return receiver.check(plan, outputs, common, options.reach)
+    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
+
+    with run_page(receiver.target, common, reach=options.reach, view="contract") as page:
+        page.follow_check()
+        code = receiver.check(plan, outputs._replace(page=page), common, options.reach)
+        page.wait(code, common)
+    return code
+
+
+def _build_plan(
+    clauses: Sequence[Clause], receiver: _CheckedReceiver, options: CheckOptions, common: CommonOptions
+) -> CheckPlan:
     pace = None if options.pace in {None, NO_LIMIT} else options.pace
-    plan = CheckPlan(
-        target,
+    is_run = receiver.started or receiver.calls
+    return CheckPlan(
+        receiver.target,
         common.catalog(),
         tuple(clauses),
         common.profile,
@@ -109,34 +157,17 @@ def check(clauses: Sequence[Clause], options: CheckOptions, common: CommonOption
         max_time_s=options.max_time_s,
         jobs=options.jobs,
         min_interval_s=pace.gap_s if pace else None,
-        observation=observation,
+        template=_load_template(options.template, common),
+        observation=receiver.observation(options.observer),
         catalog_folders=common.catalog_folders,
         clause_files=options.selection.clause_files,
-        template=template,
-        fail_on=outputs.level,
+        fail_on=Level(options.fail_on),
         flags=(
             *_reach_flags(options, pace),
-            *(run_flags(options.running) if receiver or calls else ()),
-            *reproduction_flags(observer),
+            *(run_flags(options.running) if is_run else ()),
+            *reproduction_flags(options.observer),
         ),
     )
-
-    def check_target(outputs: _Outputs) -> int:
-        if receiver:
-            return _run_and_check(receiver, plan, outputs, common, options.reach)
-        if calls:
-            return _catch_and_check(calls, plan, outputs, common, options.reach)
-        return _check_and_report(plan, outputs, common, options.reach)
-
-    if not options.has_page:
-        return check_target(outputs)
-    from tcop_mock.cli.run_page import run_page  # noqa: PLC0415 - most checks have no page
-
-    with run_page(target, common, reach=options.reach, view="contract") as page:
-        page.follow_check()
-        code = check_target(outputs._replace(page=page))
-        page.wait(code, common)
-    return code
 
 
 def _catch_and_check(

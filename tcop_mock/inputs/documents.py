@@ -149,8 +149,8 @@ def read_har(log: dict[str, Any]) -> Iterator[InputItem]:
         if reason is None:
             yield entry.request
         else:
-            what = f"{entry.request.method} {_address(entry)}".strip()
-            yield SkippedInput(location=entry.request.location, reason=f"{what}: {reason}")
+            request_text = f"{entry.request.method} {_address(entry)}".strip()
+            yield SkippedInput(location=entry.request.location, reason=f"{request_text}: {reason}")
 
 
 def parse_time(text: str) -> datetime | None:
