@@ -98,7 +98,7 @@ def schemas_of(shape_id: str) -> list[tuple[SchemaChecker, Checker]]:
     seed=st.integers(0, 100),
     changes=st.lists(st.tuples(st.integers(0, 40), st.sampled_from(VALUES) | st.just(edits)), max_size=2),
 )
-def test_bodies_are_judged_as_by_jsonschema(shape_id: str, seed: int, changes: list[tuple[int, Any]]) -> None:
+def test_bodies_are_checked_as_by_jsonschema(shape_id: str, seed: int, changes: list[tuple[int, Any]]) -> None:
     """Bodies as drawn, and with keys misspelt and values changed: the same violations are found, or none."""
     tree = json.loads(BodyRenderer(Generator(seed), CATALOG.get(shape_id)).body(0))
     for number, value in changes:

@@ -58,7 +58,7 @@ def module(in_folder: Path) -> str:
     return name
 
 
-def test_an_app_is_judged_as_a_url_is(tcop: RunCommand, module: str) -> None:
+def test_an_app_is_checked_as_a_url_is(tcop: RunCommand, module: str) -> None:
     """An app is checked by the whole contract with its credentials; its output does not enter the document."""
     done = tcop("check", f"ops:hunter2-x@{module}:app/hook", "--json", "--seed", "7")
     assert done.exit_code == 0

@@ -98,7 +98,7 @@ def test_a_dry_run_counts_the_requests_and_sends_none(tcop: RunCommand) -> None:
 
 
 @pytest.mark.proof
-def test_a_guarded_receiver_is_judged_on_credentials(
+def test_a_guarded_receiver_is_checked_on_credentials(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str]
 ) -> None:
     """With userinfo in the target all clauses are run, and no output holds the password."""
@@ -214,7 +214,7 @@ def test_clauses_and_skip_choose_by_glob(tcop: RunCommand, *, options: list[str]
     }
 
 
-def test_notices_of_a_template_are_judged(
+def test_notices_of_a_template_are_checked(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], tmp_path: Path
 ) -> None:
     """--template is for the profile of such notices, and a file that is not a template is reported with its line."""
@@ -325,7 +325,7 @@ def test_reports_are_written(tcop: RunCommand, opened: Callable[[ReceiverFactory
         (405, "is the path right?"),
     ],
 )
-def test_a_target_that_takes_nothing_cannot_be_judged(
+def test_a_target_that_takes_nothing_cannot_be_checked(
     tcop: RunCommand, opened: Callable[[ReceiverFactory], str], *, status: int, hint: str
 ) -> None:
     """A target that wants credentials, or has nothing there, gives one line that says what to do, and the code is 3."""
@@ -336,7 +336,7 @@ def test_a_target_that_takes_nothing_cannot_be_judged(
     assert done.exit_code == 3
 
 
-def test_wrong_credentials_cannot_be_judged(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
+def test_wrong_credentials_cannot_be_checked(tcop: RunCommand, opened: Callable[[ReceiverFactory], str]) -> None:
     """Credentials that the receiver does not take are reported as such, without them, and the code is 3."""
     url = opened(server_factory(lambda: with_basic_auth(correct_receiver, CREDENTIALS))).replace(
         "://", "://alice:s3cr3t@"
@@ -348,7 +348,7 @@ def test_wrong_credentials_cannot_be_judged(tcop: RunCommand, opened: Callable[[
 
 
 @pytest.mark.parametrize("options", [[], ["--json"], ["--wait", "50ms"]])
-def test_a_target_that_refuses_cannot_be_judged(tcop: RunCommand, closed_url: str, options: list[str]) -> None:
+def test_a_target_that_refuses_cannot_be_checked(tcop: RunCommand, closed_url: str, options: list[str]) -> None:
     """A target at which nobody listens gives one line, and the code is 3; without --wait the line names it."""
     done = tcop("check", closed_url, *options)
     assert done.error_message.startswith(f"{closed_url} cannot be reached")
@@ -356,7 +356,7 @@ def test_a_target_that_refuses_cannot_be_judged(tcop: RunCommand, closed_url: st
     assert done.exit_code == 3
 
 
-def test_a_target_that_does_not_resolve_cannot_be_judged(tcop: RunCommand, no_names: str) -> None:
+def test_a_target_that_does_not_resolve_cannot_be_checked(tcop: RunCommand, no_names: str) -> None:
     """A host name that does not resolve gives one line, and the code is 3."""
     done = tcop("check", no_names)
     assert done.stderr.splitlines()[-1].startswith(f"tcop-mock: {no_names} cannot be reached: nosuch does not resolve")

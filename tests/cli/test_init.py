@@ -183,7 +183,7 @@ def test_what_is_written_is_valid(tcop: RunCommand, project: Path, name: str, ci
     assert all((project / test).read_text(encoding="utf-8").count(target) == 1 for test in tests[:1])
 
 
-def test_the_settings_judge_the_receiver(tcop: RunCommand, project: Path) -> None:
+def test_the_settings_check_the_receiver(tcop: RunCommand, project: Path) -> None:
     """After init, check needs no argument: it starts the receiver, or calls its app where no command is set."""
     fill(project, {"receiver_of_init.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
     (project / "server.py").write_text(SERVER, encoding="utf-8")
@@ -201,7 +201,7 @@ def test_the_settings_judge_the_receiver(tcop: RunCommand, project: Path) -> Non
 
 
 @pytest.mark.proof
-def test_the_test_judges_the_receiver(tcop: RunCommand, project: Path) -> None:
+def test_the_test_checks_the_receiver(tcop: RunCommand, project: Path) -> None:
     """The test that is written runs as the job runs it: it passes, and writes the report that the job keeps."""
     fill(project, {"main.py": FLASK.replace("view_func=print", "view_func=lambda: ''")})
     assert tcop("init").exit_code == 0

@@ -384,7 +384,7 @@ def test_a_receiver_is_started_and_its_calls_are_effects(tcop: RunCommand, comma
     assert done.stderr.splitlines()[1:] == []
 
 
-def test_a_planted_bug_is_blamed_and_seen_again(tcop: RunCommand, command: str) -> None:
+def test_a_planted_bug_fails_and_is_seen_again(tcop: RunCommand, command: str) -> None:
     """The finding follows the end of the receiver's output, and its command starts the receiver again."""
     done = tcop("check", "u:hunter2@/x", "--run", f"BUG=twice {command}", "--clauses", "TCM501,TCM522", *FAST)
     assert (done.exit_code, results_by_code(done)) == (1, {"TCM501": "fail", "TCM522": "pass"}), done.stderr

@@ -107,7 +107,7 @@ def test_a_finding_is_a_cause_over_shapes_forms_and_states(tcop: RunCommand, mod
     assert "told by the parser" in done.stderr
 
 
-def test_a_schema_is_judged_by_what_it_would_refuse(tcop: RunCommand, module: str) -> None:
+def test_a_schema_is_checked_by_what_it_would_refuse(tcop: RunCommand, module: str) -> None:
     """Path and message of what a receiver's own schema has against callbacks."""
     assert module
     done = tcop("check", "--schema", "alarm.schema.json", "--json", "--seed", "7")
@@ -159,7 +159,7 @@ def test_a_parser_that_takes_nothing_is_reported_by_the_first_clause(tcop: RunCo
         (["--schema", "no-such.json"], "schema file 'no-such.json' cannot be read: No such file or directory"),
     ],
 )
-def test_what_cannot_be_judged_is_reported_in_a_line(
+def test_what_cannot_be_checked_is_reported_in_a_line(
     tcop: RunCommand, module: str, arguments: list[str], complaint: str
 ) -> None:
     """Two targets, and parsers that are not there, are mistakes of the call."""

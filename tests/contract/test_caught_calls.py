@@ -104,8 +104,8 @@ def test_a_receiver_that_keeps_nothing_teaches_nothing() -> None:
         assert receiver.learned is None
 
 
-def test_a_receiver_that_calls_nobody_is_not_judged() -> None:
-    """A receiver that need not forward passes without a call; the reason names refused hosts."""
+def test_clauses_about_effects_are_not_run_without_calls() -> None:
+    """Clauses about effects are not run for a receiver that calls nobody; the reason names refused hosts."""
     log = CallLog()
     observation = calibrated(Rows(), ObservationConfig(downstream=DownstreamRecorder(), calls=log))
     results = [observation.precheck(clause) for clause in (TCM501, TCM522)]
@@ -178,7 +178,7 @@ def test_the_first_call_is_waited_for_as_long_as_it_needs(
     assert observation.is_plain_dropped is not is_seen
 
 
-def test_rows_are_judged_beside_calls_that_never_come() -> None:
+def test_rows_are_checked_beside_calls_that_never_come() -> None:
     """Clauses about rows run, those about messages do not."""
     receiver = Rows()
     receiver.has_to_learn = False

@@ -97,7 +97,7 @@ def test_two_slow_failures_show_what_the_rest_do() -> None:
     assert outcome.alike_slow_failures(2.0) == {}
 
 
-def test_what_cannot_be_judged_alone_is_an_error() -> None:
+def test_what_cannot_be_checked_alone_is_an_error() -> None:
     """A receiver that was gone by then is not blamed for what it did in company."""
     settled = IN_COMPANY.merge_rerun(ClauseOutcome(inconclusive=("the receiver could not be reached (refused)",)))
     result = settled.to_result(SOURCE)
@@ -136,13 +136,13 @@ def test_a_refusal_names_who_reports_it(status: int | None, codes: tuple[str, ..
 
 
 @pytest.mark.parametrize("status", [200, 302, 429, 502, 503, 504])
-def test_who_is_busy_in_company_is_not_blamed_for_it(status: int) -> None:
+def test_a_receiver_that_is_busy_under_concurrency_does_not_fail_for_it(status: int) -> None:
     """A rejection other than 429 and 503 counts as a failure of the burst."""
     assert load_failure(_problem("a", status), 3) is None
     assert load_failure(_problem("a", 500, "PUT"), 3) is None
 
 
-def test_who_refuses_in_company_and_not_alone_is_reported() -> None:
+def test_a_receiver_that_rejects_concurrently_and_not_alone_is_reported() -> None:
     """The failure says how often the same callback was accepted alone; equal causes are one finding."""
     hearing = ClauseOutcome(failures=(_problem("a"), _problem("b")))
     alone = ClauseOutcome(failures=(_problem("b"),), asserted=frozenset("ab"))

@@ -73,7 +73,7 @@ def not_run_codes(name: str, profile: str) -> set[str]:
         ),
     ],
 )
-def test_no_clause_blames_a_receiver_that_does_well(name: str, profile: str) -> None:
+def test_no_clause_fails_a_conforming_receiver(name: str, profile: str) -> None:
     """All clauses pass for a conforming receiver, except those about features that it lacks."""
     skip = ["TCM515"] if profile == DEFAULT_PROFILE else ["TCM515", "TCM519"]  # which takes most of the time
     verdict = check_with_observer(
@@ -116,7 +116,7 @@ def test_effects_are_inconclusive_while_earlier_callbacks_wait() -> None:
     assert "has not come to the callbacks that the run sent last" in reason_text(results["TCM501"])
 
 
-def test_a_receiver_that_forwards_nothing_any_more_is_blamed() -> None:
+def test_a_receiver_that_forwards_nothing_any_more_fails() -> None:
     """When nothing happens at all for a while, alarms without effect are lost."""
     receiver = WECOM_RECEIVER("forwards-nothing-later")
     verdict = check_with_observer(receiver, ["TCM519"], max_time_s=300.0)
@@ -172,7 +172,7 @@ def test_a_double_notification_fails_one_clause() -> None:
 
 
 @pytest.mark.proof
-def test_other_clauses_are_not_blamed_for_a_drop() -> None:
+def test_other_clauses_do_not_fail_for_a_drop() -> None:
     """A receiver that drops a product fails TCM519. Scenarios of that product decide nothing for other clauses."""
     verdict = check_with_observer(IncidentReceiver("drops-tke"), ["TCM506", "TCM519"])
     assert failed_codes(verdict) == {"TCM519"}
@@ -180,7 +180,7 @@ def test_other_clauses_are_not_blamed_for_a_drop() -> None:
     assert "TCM519" in reason_text(isolation)
 
 
-def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
+def test_other_clauses_do_not_fail_for_what_stays_open() -> None:
     """A receiver that closes nothing fails TCM505. Other clauses about its open incidents are inconclusive."""
     verdict = check_with_observer(
         IncidentReceiver("ignores-resolves"), ["TCM505", "TCM506", "TCM507", "TCM509", "TCM511", "TCM512"]
@@ -189,7 +189,7 @@ def test_other_clauses_are_not_blamed_for_what_stays_open() -> None:
     assert {reason_text(item) for item in verdict.results[1:]} == {"its resolve does not close its incident (TCM505)"}
 
 
-def test_other_clauses_are_not_blamed_for_what_is_refused() -> None:
+def test_other_clauses_do_not_fail_for_what_is_refused() -> None:
     """A receiver that rejects events, or resolves of unknown alarms, fails no clause about another thing."""
     events = check_with_observer(IncidentReceiver("refuses-events"), ["TCM307", "TCM514"])
     assert failed_codes(events) == {"TCM307"}
@@ -268,7 +268,7 @@ def test_a_broken_key_is_one_finding_over_its_shapes() -> None:
     assert "and 5 more" in finding.title
 
 
-def test_both_ends_are_judged_by_what_came() -> None:
+def test_both_ends_are_checked_by_what_came() -> None:
     """A PagerDuty receiver whose events have no state fails as well."""
     assert failed_codes(check_with_observer(PAGERDUTY_RECEIVER("ignores-resolves"), ["TCM505", "TCM522"])) == {
         "TCM505",
@@ -356,7 +356,7 @@ def test_messages_are_looked_at_beside_an_observer() -> None:
     assert "1 incident and 1 message about it" in verdict.results[0].findings[0].title
 
 
-def test_what_is_accepted_is_not_judged_as_rejected() -> None:
+def test_what_is_accepted_is_not_a_rejection() -> None:
     """A receiver that accepts a broken body fails another clause. The effects of that body are not a finding here."""
     for item in check_with_observer(IncidentReceiver("accepts-broken-bodies"), ["TCM527", "TCM528"]).results:
         assert item.status is ClauseStatus.ERROR
@@ -389,8 +389,8 @@ def test_what_the_run_has_no_time_for_is_inconclusive() -> None:
     assert "--max-time ends before 65 s" in reason_text(item)
 
 
-def test_a_receiver_that_is_busy_is_not_blamed_for_the_fault() -> None:
-    """A receiver that answers 503 to the next alarm while a message is inconclusive: TCOP sends it again."""
+def test_a_receiver_that_is_busy_does_not_fail_for_the_fault() -> None:
+    """A receiver that answers 503 to the next alarm while a message hangs is inconclusive: TCOP sends it again."""
     [item] = check_with_observer(WECOM_RECEIVER("is-busy-while-it-forwards"), ["TCM534"], max_time_s=200.0).results
     assert item.status is ClauseStatus.ERROR
     assert "answered 503" in reason_text(item)

@@ -73,7 +73,7 @@ def test_late_answers_are_waited_for_during_two_deadlines() -> None:
     assert transport.is_over
 
 
-def test_quick_answers_are_judged_while_late_ones_are_given_up() -> None:
+def test_quick_answers_are_checked_while_late_ones_are_given_up() -> None:
     """A receiver that is late for some bodies only is judged by the others."""
     receiver = Receiver(9.0, 9.0, 0.1, 9.0, 0.1)
     transport = BoundedWaitTransport(receiver, receiver.clock, D)

@@ -75,8 +75,8 @@ def test_what_a_receiver_does_not_do_is_named(
     assert found == (None if missing is None else MissingPrerequisite(missing))
 
 
-def test_an_alarm_that_was_not_sent_is_not_judged() -> None:
-    """The run had waited too long for others; nobody looks for its effects."""
+def test_an_alarm_that_was_not_sent_is_inconclusive() -> None:
+    """If the run gave up on late answers, the plain alarm is not sent, and its effect is not waited for."""
 
     async def give_up(*_: object, **_options: object) -> Attempt:
         return Attempt(Outcome.CANCELLED, 0.0, 0.0, 0.0, detail=TOO_SLOW)

@@ -35,7 +35,7 @@ def _taking(condition: Callable[[dict[str, Any]], bool]) -> Handler:
     return handler
 
 
-def test_a_receiver_that_needs_a_key_is_judged_by_callbacks_that_have_it() -> None:
+def test_a_receiver_that_needs_a_key_is_checked_by_callbacks_that_have_it() -> None:
     """The note names the plain callback and the key; only the clause about the catalogue fails."""
     verdict = check_directly(_taking(lambda alarm: "deviceName" in json.dumps(alarm)), clauses=CLAUSES)
     [note] = verdict.notes
@@ -47,7 +47,7 @@ def test_a_receiver_that_needs_a_key_is_judged_by_callbacks_that_have_it() -> No
     assert [result.status for result in verdict.results[1:]] == [ClauseStatus.PASS] * 4
 
 
-def test_a_receiver_of_one_product_is_judged_by_its_callbacks() -> None:
+def test_a_receiver_of_one_product_is_checked_by_its_callbacks() -> None:
     """A receiver that takes one product only is judged by that, in the form that it takes."""
     verdict = check_directly(
         _taking(lambda alarm: alarm["alarmObjInfo"].get("namespace") == "qce/tke2"), clauses=["TCM101", "TCM308"]
@@ -118,7 +118,7 @@ class _DropsCvm(IncidentReceiver):
 
 
 @pytest.mark.proof
-def test_a_receiver_that_drops_the_plain_callback_is_judged_by_one_that_has_an_effect() -> None:
+def test_a_receiver_that_drops_the_plain_callback_is_checked_by_one_that_has_an_effect() -> None:
     """The dropped callback is a finding of TCM519; the other clauses about effects are judged all the same."""
     verdict = check_with_observer(_DropsCvm(), ["TCM501", "TCM505", "TCM519"])
     assert "cvm/basic-monitoring is accepted and has no effect" in verdict.notes[0]

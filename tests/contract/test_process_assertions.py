@@ -145,7 +145,7 @@ def outcome_of(code: str, receiver: SimulatedReceiver) -> ClauseOutcome:
     ],
     ids=["memory", "memory-of-a-slow-one", "files", "files-of-java", "files-of-a-slow-one"],
 )
-def test_a_receiver_that_keeps_too_much_of_each_callback_is_blamed(receiver: SimulatedReceiver, text: str) -> None:
+def test_a_receiver_that_keeps_too_much_of_each_callback_fails(receiver: SimulatedReceiver, text: str) -> None:
     """A leak fails in each runtime and for slow receivers; its cause has no numbers."""
     [failure] = outcome_of("TCM704", receiver).failures
     assert text in failure.text
@@ -162,7 +162,7 @@ def test_a_receiver_that_keeps_too_much_of_each_callback_is_blamed(receiver: Sim
     ],
     ids=["keeps-alarms", "has-a-heap", "java", "has-a-queue"],
 )
-def test_a_receiver_of_bounded_size_is_not_blamed(receiver: SimulatedReceiver) -> None:
+def test_a_receiver_of_bounded_size_does_not_fail(receiver: SimulatedReceiver) -> None:
     """It keeps alarms, grows its heap until it is warm, reserves memory, or works after its answers."""
     outcome = outcome_of("TCM704", receiver)
     assert (outcome.failures, outcome.inconclusive, outcome.not_applicable) == ((), (), ())
@@ -188,7 +188,7 @@ def test_retries_help_a_slow_receiver() -> None:
     ],
     ids=["slow", "no-proc", "dies", "never-idle", "does-not-start"],
 )
-def test_a_size_that_cannot_be_judged_is_reported(receiver: SimulatedReceiver, reason: str) -> None:
+def test_a_size_that_cannot_be_checked_is_reported(receiver: SimulatedReceiver, reason: str) -> None:
     """A size that cannot be measured is inconclusive with a reason, and no failure."""
     outcome = outcome_of("TCM704", receiver)
     [reported] = outcome.inconclusive or outcome.not_applicable
@@ -196,7 +196,7 @@ def test_a_size_that_cannot_be_judged_is_reported(receiver: SimulatedReceiver, r
     assert not outcome.failures
 
 
-def test_a_receiver_that_does_not_end_is_blamed() -> None:
+def test_a_receiver_that_does_not_end_fails() -> None:
     """After 10 s; one that ends in time is not, and is started again."""
     [failure] = outcome_of("TCM703", SimulatedReceiver(stop_s=None)).failures
     assert failure.text == "still runs 10 s after SIGTERM"
@@ -206,7 +206,7 @@ def test_a_receiver_that_does_not_end_is_blamed() -> None:
     assert receiver.starts == 8
 
 
-def test_credentials_in_the_output_are_blamed() -> None:
+def test_credentials_in_the_output_are_a_failure() -> None:
     """The finding says in which line, and masks them."""
     line = f"POST / Basic {CREDENTIALS.token().reveal()}\n".encode()
     [failure] = outcome_of("TCM705", SimulatedReceiver(output=line, leaks=OutputLeaks(CREDENTIALS))).failures

@@ -15,7 +15,7 @@ from tcop_mock.reports.summary import reason_text
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="proc(5) is Linux's")
 
 
-def test_no_clause_blames_a_process_that_does_well() -> None:
+def test_no_clause_fails_a_conforming_process() -> None:
     """It is killed, stopped and measured, keeps its alarms, and passes all clauses."""
     verdict = check_process(["TCM7*"])
     assert [(item.clause.code, item.status, reason_text(item)) for item in verdict.results] == [

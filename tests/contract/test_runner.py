@@ -128,7 +128,7 @@ def test_a_target_that_cannot_be_used_is_an_error(answer: Answer, message: str) 
     assert str(caught.value).startswith("http://127.0.0.1:9/hook ")
 
 
-def test_a_target_without_http_cannot_be_judged() -> None:
+def test_a_target_without_http_cannot_be_checked() -> None:
     """The cause and the advice are one line."""
     with pytest.raises(TargetError, match=r"^http://h/ is not an HTTP receiver: it speaks TLS: write https://$"):
         raise_if_no_http("it speaks TLS: write https://", Target.parse("http://h/"))
@@ -217,7 +217,7 @@ def test_a_slow_receiver_that_serves_side_by_side_gets_more_at_once(together_s: 
     assert (asked, footing.in_flight) == (sent[in_flight], in_flight)
 
 
-def test_a_mute_receiver_is_judged_on_time_only() -> None:
+def test_a_mute_receiver_is_checked_on_time_only() -> None:
     """If no plain callback is answered, TCM102 fails and the rest are inconclusive without a request."""
     post = FakePost(lambda _push, _number: SILENCE)
     run = _run(post, [])
@@ -332,7 +332,7 @@ def _late_first_time() -> FakePost:
     return FakePost(answer)
 
 
-def test_late_in_company_and_in_time_alone_is_reported() -> None:
+def test_late_under_concurrency_and_in_time_alone_is_reported() -> None:
     """Responses that are late beside others only, not in 24 repetitions alone, are a finding of the burst's clause."""
     run = _run(_late_first_time(), ["TCM102", "TCM515"])
     _play(run)
@@ -342,7 +342,7 @@ def test_late_in_company_and_in_time_alone_is_reported() -> None:
     assert "only under concurrency (TCM515)" in late.reason
 
 
-def test_late_in_company_is_not_passed_where_nobody_reports_it() -> None:
+def test_late_under_concurrency_does_not_pass_without_tcm515() -> None:
     """Without TCM515 the clause with concurrent late responses is inconclusive."""
     run = _run(_late_first_time(), ["TCM102"])
     _play(run)
@@ -351,14 +351,14 @@ def test_late_in_company_is_not_passed_where_nobody_reports_it() -> None:
     assert "only under concurrency (TCM515)" in item.reason
 
 
-def test_late_in_company_and_alone_is_broken() -> None:
+def test_late_under_concurrency_and_alone_is_broken() -> None:
     """Responses that are late beside others and alone fail the clause about the deadline."""
     run = _run(FakePost(lambda _push, number: SILENCE if number else OK), ["TCM102"])
     _play(run)
     assert [item.status for item in run.verdict("-").results] == [ClauseStatus.FAIL]
 
 
-def test_a_receiver_that_was_gone_before_the_abuse_is_not_blamed_for_it() -> None:
+def test_a_receiver_that_was_gone_before_the_abuse_does_not_fail_for_it() -> None:
     """TCM409 is an error where a plain callback was refused before the first broken body."""
     run = _run(FakePost(lambda _push, number: OK if number == 0 else (Outcome.REJECTED, 500, 0.01)), ["TCM4*"])
     _play(run)

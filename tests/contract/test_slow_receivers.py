@@ -96,7 +96,7 @@ def test_a_check_of_a_bad_receiver_ends_soon(name: str) -> None:
     assert codes <= failed_codes(verdict)
 
 
-def test_what_cannot_be_judged_for_others_is_not_failed() -> None:
+def test_what_cannot_be_checked_for_others_is_not_failed() -> None:
     """A receiver that is mute for events only is judged by the rest; what is open says that it is too slow."""
     verdict, _, _ = check_timed(for_events(HUNG))
     must = {item.clause.code for item in verdict.results if item.clause.level is Level.MUST}
@@ -108,7 +108,7 @@ def test_what_cannot_be_judged_for_others_is_not_failed() -> None:
 
 
 @pytest.mark.parametrize("took_s, limit_s, codes", [(0.0, 3, set()), (0.3, 30, set()), (1.0, 60, {"TCM103"})])
-def test_an_honest_slow_receiver_is_judged_whole(took_s: float, limit_s: float, codes: set[str]) -> None:
+def test_a_conforming_slow_receiver_is_checked_whole(took_s: float, limit_s: float, codes: set[str]) -> None:
     """It serves callbacks concurrently, so many are in flight; TCM103 asks for answers within a second."""
     verdict, duration_s, _ = check_timed(always(Timing(took_s)))
     assert (failed_codes(verdict), open_codes(verdict)) == (codes, set())
@@ -124,7 +124,7 @@ def test_a_receiver_that_serves_one_by_one_fails_what_it_breaks(took_s: float) -
     assert open_codes(verdict)
 
 
-def test_a_longer_time_judges_it_whole() -> None:
+def test_a_longer_time_checks_it_whole() -> None:
     """The time limit is the user's."""
     verdict, _, _ = check_timed(always(Timing(0.1)), workers=1, max_time_s=300.0)
     assert (failed_codes(verdict), open_codes(verdict)) == ({"TCM515"}, set())

@@ -193,7 +193,7 @@ def test_a_text_that_is_not_a_request_is_not_sent(text: str, reason: str) -> Non
 
 
 @pytest.mark.parametrize("encoding, window", [("gzip", 31), ("deflate", 15)])
-def test_a_compressed_body_is_judged_decoded_and_sent_as_it_was(encoding: str, window: int) -> None:
+def test_a_compressed_body_is_checked_decoded_and_sent_as_it_was(encoding: str, window: int) -> None:
     """Its header goes with it; that of a body that a proxy decoded does not."""
     compressor = zlib.compressobj(wbits=window)
     packed = compressor.compress(TEXT.encode()) + compressor.flush()

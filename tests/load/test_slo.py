@@ -202,7 +202,7 @@ def test_what_had_no_connection_does_not_break_an_objective() -> None:
     assert p99.status is ObjectiveStatus.BROKEN
 
 
-def test_a_receiver_without_an_ack_is_judged_even_so() -> None:
+def test_a_receiver_without_an_ack_is_checked_too() -> None:
     """Without acks there are no times from actual starts, so the objective is broken."""
     load = replace(LATE, service_times=Distribution())
     [held] = evaluate(parse_objectives(["p99<500ms"], LoadModel.SCRIPT), load)

@@ -89,7 +89,7 @@ def judge(action: Any, tmp_path: Path, **env: str) -> tuple[int, str, str]:
     return done.returncode, (tmp_path / "github_output").read_text(encoding="utf-8"), reported
 
 
-def test_a_receiver_is_judged(action: Any, tmp_path: Path) -> None:
+def test_a_receiver_is_checked(action: Any, tmp_path: Path) -> None:
     """The exit code is that of the step and an output; the summary has the findings; reports are written."""
     env = {"TCOP_MOCK_CLAUSES": "TCM302", "TCOP_MOCK_REPORT": "json=r.json\njunit=r.xml", "TCOP_MOCK_WAIT": "30s"}
     with in_thread(server_factory(lambda: buggy_receiver)) as url:

@@ -114,7 +114,7 @@ def test_a_host_that_cannot_be_caught_fails_the_set_up(
     done.stdout.fnmatch_lines([f"*{message}*"])
 
 
-def test_an_app_that_calls_nobody_is_not_judged(inner: RunPytest, pytester: pytest.Pytester) -> None:
+def test_clauses_about_effects_are_not_run_without_calls(inner: RunPytest, pytester: pytest.Pytester) -> None:
     """The reason is in the words of pytest."""
     arguments = ("--tcop-clauses", "TCM304,TCM501", "--tcop-report", "json=report.json")
     tests = "def test_it(tcop_contract, tcop_catch): tcop_contract.check(effect_timeout_s=0.1)\n"

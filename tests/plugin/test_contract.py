@@ -113,7 +113,7 @@ def test_a_should_clause_counts_when_it_is_reported_to(inner: RunPytest, subtest
 
 
 @pytest.mark.parametrize("subtests", [[], ["-p", "no:subtests"]], ids=["subtests", "one-text"])
-def test_a_contract_that_judged_nothing_is_no_pass(inner: RunPytest, subtests: list[str]) -> None:
+def test_a_contract_that_checked_nothing_is_no_pass(inner: RunPytest, subtests: list[str]) -> None:
     """A run in which no must clause was judged fails: here, all that is asked for needs an observer."""
     result = inner(ONE_LINE, "--tcop-clauses=TCM501", *subtests, target="apps.wsgi")
     assert result.ret == 1
@@ -166,7 +166,7 @@ def test_deadline(tcop_contract):
     assert outcomes(result)["passed"] == 1
 
 
-def test_a_callable_is_judged_by_what_it_makes_of_callbacks(inner: RunPytest) -> None:
+def test_a_callable_is_checked_by_what_it_makes_of_callbacks(inner: RunPytest) -> None:
     """A callable gets callbacks as trees: what it raises breaks clauses about bodies, those about HTTP are not run."""
     for target in ("apps.takes", "apps.takes_later"):
         result = inner(ONE_LINE, "--tcop-clauses=TCM302,TCM401", "-v", target=target)

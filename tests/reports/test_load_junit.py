@@ -44,7 +44,7 @@ def test_a_load_without_objectives_has_no_case() -> None:
     assert suite.tests == 0
 
 
-def test_an_objective_that_is_not_judged_is_skipped() -> None:
+def test_an_objective_that_is_inconclusive_is_skipped() -> None:
     """Its case does not fail; what load held back stands in the reason."""
     load = replace(SUMMARY, is_held_back=True, service_times=Distribution((Bucket(0.02, 100),), 0.02, 2.0))
     held = evaluate(parse_objectives(["p99<500ms"], LoadModel.SCRIPT), load)
