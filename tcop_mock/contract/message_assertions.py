@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcop_mock.contract.assertions import NO_FIRST_EFFECT, decodings
 from tcop_mock.contract.time_assertions import TIME_ASSERTIONS
+from tcop_mock.contract.value_assertions import VALUE_ASSERTIONS
 from tcop_mock.domain.contract import Inconclusive
 
 if TYPE_CHECKING:
@@ -53,7 +54,13 @@ _NUMBERS = re.compile(r"\d+(?:[.:,-]\d+)*")
 _FIRING_WORD = re.compile(r"\b(?:firing|fired|triggered|alerting|alarming)\b|告警中|触发|未恢复", re.IGNORECASE)
 _OVER_WORD = re.compile(r"\b(?:resolved?|recovered|recovery|ok|closed|over)\b|(?<!未)恢复|解除", re.IGNORECASE)
 
-_MENTION_ALL = re.compile(r"<@all>|<!channel>|<!everyone>|<at user_id=\"?all\"?|<at id=\"?all\"?", re.IGNORECASE)
+_MENTIONS = {
+    "/wecom": r"<@all>",
+    "/slack": r"<!(?:channel|here|everyone)(?:\|[^>]*)?>",
+    "/feishu": r"<at (?:user_id|id)=\"?all\"?",
+}
+"""How each service is told to notify everybody. Elsewhere no text does that."""
+_DISCORD_MENTION = re.compile(r"@(?:everyone|here)\b")
 _MACHINE_PLACES = frozenset({"/json"})
 """Services that no person reads."""
 
@@ -114,6 +121,8 @@ def texts_kept(result: EffectScenarioResult, *, texts: Sequence[str]) -> str | I
         for chinese, pattern in patterns:
             for found in pattern.finditer(effect.text):
                 is_shown = True
+                if not found[1].strip():
+                    return f"{chinese!r} is left out"
                 if not any(chinese in spelling for spelling in decodings(found[1])) and _GARBLED.search(found[1]):
                     return f"{chinese!r} is shown as {found[1]!r}"
     if not effects:
@@ -228,11 +237,18 @@ def _says_over_only(text: str) -> bool:
 def no_mass_mention(result: EffectScenarioResult) -> str | None:
     """Assert that no message repeats a mass mention from a text of the alarm."""
     for effect in result.step_results[-1].after.effects:
-        if any(_MENTION_ALL.search(leaf) for leaf in _text_leaves(effect.text)):
+        if any(_mentions_all(effect, leaf) for leaf in _text_leaves(effect.text)):
             return (
                 f"a message to {effect.location} mentions everybody, because a text of the alarm contains the mention"
             )
     return None
+
+
+def _mentions_all(effect: Effect, text: str) -> bool:
+    if effect.location == "/discord":
+        return bool(_DISCORD_MENTION.search(text)) and "allowed_mentions" not in effect.text
+    pattern = _MENTIONS.get(effect.location)
+    return pattern is not None and bool(re.search(pattern, text, re.IGNORECASE))
 
 
 def _without_values(effect: Effect, names: Sequence[str]) -> str:
@@ -266,16 +282,20 @@ def _text_leaves(text: str, *, is_nested_read: bool = True) -> Iterator[str]:
             yield value
 
 
-MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = TIME_ASSERTIONS | {
-    assertion.__name__: assertion
-    for assertion in (
-        resolves_forwarded_alike,
-        not_forwarded_as_resolve,
-        texts_kept,
-        characters_whole,
-        message_complete,
-        states_distinguishable,
-        states_not_exchanged,
-        no_mass_mention,
-    )
-}
+MESSAGE_ASSERTIONS: dict[str, Callable[..., str | Inconclusive | None]] = (
+    TIME_ASSERTIONS
+    | VALUE_ASSERTIONS
+    | {
+        assertion.__name__: assertion
+        for assertion in (
+            resolves_forwarded_alike,
+            not_forwarded_as_resolve,
+            texts_kept,
+            characters_whole,
+            message_complete,
+            states_distinguishable,
+            states_not_exchanged,
+            no_mass_mention,
+        )
+    }
+)

@@ -416,3 +416,77 @@ def test_a_retry_that_is_refused_again_decides_nothing() -> None:
         retry = first.step_results[0]._replace(attempts=(attempt,))
         found = EFFECT_ASSERTIONS["retry_forwarded"](first._replace(step_results=(*first.step_results, retry)))
         assert bool(found) is is_failed
+
+
+def shown_result(text: str, location: str = "/json", **conditions: str) -> EffectScenarioResult:
+    """Return the result of a callback with a value, and of one message about it."""
+    policy = {"conditions": {"currentValue": "98.5", "unit": "MB"} | conditions}
+    body = json.dumps({"alarmObjInfo": {"region": "de"}, "alarmPolicyInfo": policy, "durationTime": 1380}).encode()
+    result = result_of()
+    step = replace(STEP, cases=(RequestCase("x", OutgoingRequest(body)),))
+    after = EffectSnapshot((Effect(text, location),))
+    return result._replace(step_results=(StepResult(step, (REFUSED,), EffectSnapshot(), after),))
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("98.5MB in 1380 s, region: de", None),
+        ("98.5 mb, 区域：法兰克福 and Region: Frankfurt", None),
+        ("98.5 of 100 GB in 23 min, region: central", None),
+        ("region", None),
+        ("98.5 GB", "98.5 GB, and 98.5 MB was sent"),
+        ("持续1380分钟", "1380分钟, and durationTime is 1380 s"),
+        ("地域: <b>广州</b>", "the region 广州, and de was sent"),
+    ],
+)
+def test_values_are_compared_where_they_are_shown(text: str, problem: str | None) -> None:
+    """What a receiver converts or leaves out passes."""
+    expected = None if problem is None else f"it fires: the message to /json shows {problem}"
+    assert EFFECT_ASSERTIONS["values_right"](shown_result(text)) == expected
+
+
+def test_units_without_a_scale_are_not_compared() -> None:
+    """Receivers have words of their own for them."""
+    assert EFFECT_ASSERTIONS["values_right"](shown_result("98.5 GB", unit="Count")) is None
+    assert EFFECT_ASSERTIONS["values_right"](shown_result("5 GB", currentValue="5")) is None
+    result = shown_result("region: gz")
+    [step_result] = result.step_results
+    bare = replace(
+        step_result.step, cases=(RequestCase("x", OutgoingRequest(b'{"alarmPolicyInfo":{"conditions":{}}}')),)
+    )
+    found = EFFECT_ASSERTIONS["values_right"](result._replace(step_results=(step_result._replace(step=bare),)))
+    assert found == "it fires: the message to /json shows the region gz, and none was sent"
+
+
+@pytest.mark.parametrize(
+    "location, message, is_failed",
+    [
+        ("/dingtalk", '{"msgtype": "text", "text": {"content": "R&amp;D"}}', True),
+        ("/dingtalk", '{"msgtype": "markdown", "markdown": {"text": "R&amp;D"}}', False),
+        ("/feishu", '{"msg_type": "text", "content": {"text": "R&D &lt;3"}}', False),
+        ("/slack", '{"text": "R&amp;D"}', False),
+        ("/slack", '{"text": "a &amp;lt; b"}', True),
+        ("/feishu", "R&amp;D", False),
+    ],
+)
+def test_escapes_of_html_are_found_in_plain_text(location: str, message: str, *, is_failed: bool) -> None:
+    """Slack and markdown need some of them, and none of them twice."""
+    assert bool(EFFECT_ASSERTIONS["escaped_for_its_place"](shown_result(message, location))) is is_failed
+
+
+@pytest.mark.parametrize(
+    "location, text, is_failed",
+    [
+        ("/slack", '{"text": "<!channel>"}', True),
+        ("/slack", '{"text": "<@all> @everyone"}', False),
+        ("/wecom", '{"text": {"content": "<@all>"}}', True),
+        ("/feishu", '{"content": {"text": "<at user_id=\\"all\\">x</at>"}}', True),
+        ("/discord", '{"content": "@everyone"}', True),
+        ("/discord", '{"content": "@everyone", "allowed_mentions": {"parse": []}}', False),
+        ("/telegram", '{"text": "@everyone"}', False),
+    ],
+)
+def test_each_service_has_its_own_mention_of_everybody(location: str, text: str, *, is_failed: bool) -> None:
+    """What is a mention for one is a text for another."""
+    assert bool(EFFECT_ASSERTIONS["no_mass_mention"](shown_result(text, location))) is is_failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import html
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -451,7 +452,8 @@ def wecom_message(
     """Return path and body of a message to a WeCom group robot."""
     name = str(notice["object"]).replace("<", "&lt;")
     state = "" if receiver.bug == "shows-no-state" else f"**{notice['state'].upper()}** "
-    text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {notice['policy']}\nSince: {notice['since']}"
+    policy = str(notice["policy"]).replace("<", "&lt;")
+    text = f"{state}{notice['what']} of {name[:1000]}\nPolicy: {policy}\nSince: {notice['since']}"
     if receiver.bug in _TEXT_CHANGES:
         text = _TEXT_CHANGES[receiver.bug](text, alarm, notice)
     path = "/wecom/cgi-bin/webhook/send" + ("" if receiver.bug == "has-no-key" else "?key=k")
@@ -482,6 +484,16 @@ def _with_state_last(text: str, _alarm: dict[str, Any], notice: dict[str, Any]) 
     return (text.removeprefix(state) + state)[:600]
 
 
+def _with_value(text: str, alarm: dict[str, Any], _notice: dict[str, Any]) -> str:
+    conditions = alarm["alarmPolicyInfo"]["conditions"]
+    return f"{text}\nValue: {conditions.get('currentValue', '-')}{conditions.get('unit', '')}"
+
+
+def _with_fixed_unit(text: str, alarm: dict[str, Any], _notice: dict[str, Any]) -> str:
+    conditions = alarm["alarmPolicyInfo"]["conditions"]
+    return f"{text}\nValue: {conditions.get('currentValue', '-')}{'MB' if conditions.get('unit') == '%' else '%'}"
+
+
 _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] = {
     "mentions-everybody": lambda text, _alarm, _notice: text.replace("&lt;", "<"),
     "cuts-characters": lambda text, _alarm, _notice: text.encode()[:2048].decode("utf-8", "replace"),
@@ -495,6 +507,17 @@ _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] =
     "shows-every-threshold": _with_threshold,
     "forwards-the-body": lambda text, alarm, _: f"{text[:12]}{json.dumps(alarm, ensure_ascii=False)[:1500]}",
     "has-own-words": _with_own_words,
+    "shows-value-duration-and-region": lambda text, alarm, notice: (
+        _with_value(text, alarm, notice)
+        + (f"\nDuration: {alarm['durationTime']} s" if "durationTime" in alarm else "")
+        + (f"\n**地域**: {alarm['alarmObjInfo']['region']}" if "region" in alarm["alarmObjInfo"] else "")
+    ),
+    "shows-a-fixed-unit": _with_fixed_unit,
+    "shows-seconds-as-minutes": lambda text, alarm, _notice: f"{text}\n持续{alarm.get('durationTime', 0)}分钟",
+    "shows-one-region": lambda text, _alarm, _notice: f"{text}\nRegion: ap-guangzhou",
+    "has-a-default-region": lambda text, alarm, _notice: f"{text}\n地域：{alarm['alarmObjInfo'].get('region', '广州')}",
+    "escapes-html": lambda text, _alarm, _notice: html.escape(text.replace("&lt;", "<")),
+    "drops-what-is-not-ascii": lambda text, _alarm, _notice: text.encode("ascii", "ignore").decode(),
     "exchanges-states": _with_other_state,
     "shows-no-state-of-events": _without_state_of_events,
     "shows-the-state-last": _with_state_last,
@@ -528,6 +551,14 @@ def feishu_message(
     """Return path and body of a message to a Feishu bot."""
     _, message = wecom_message(receiver, alarm, notice)
     return "/feishu/open-apis/bot/v2/hook/h", {"msg_type": "text", "content": {"text": message["markdown"]["content"]}}
+
+
+def slack_message(
+    receiver: IncidentReceiver, alarm: dict[str, Any], notice: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return path and body of a message to an incoming webhook of Slack."""
+    _, message = wecom_message(receiver, alarm, notice)
+    return "/slack/services/T/B/x", {"text": message["markdown"]["content"]}
 
 
 def pagerduty_event(

@@ -8,7 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from direct_transport import DirectTransport
-from incident_receiver import IncidentReceiver, dingtalk_message, feishu_message, pagerduty_event, wecom_message
+from incident_receiver import (
+    IncidentReceiver,
+    dingtalk_message,
+    feishu_message,
+    pagerduty_event,
+    slack_message,
+    wecom_message,
+)
 from receiver_factories import CREDENTIALS, with_userinfo
 from run_check import CATALOG, CachedContractRun, verdict_of
 from virtual_time import run_in_virtual_time
@@ -34,6 +41,7 @@ WECOM_RECEIVER = partial(IncidentReceiver, forward=wecom_message)
 PAGERDUTY_RECEIVER = partial(IncidentReceiver, forward=pagerduty_event)
 DINGTALK_RECEIVER = partial(IncidentReceiver, forward=dingtalk_message)
 FEISHU_RECEIVER = partial(IncidentReceiver, forward=feishu_message)
+SLACK_RECEIVER = partial(IncidentReceiver, forward=slack_message)
 CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
     "stores-incidents": IncidentReceiver,
     "works-after-its-answer": partial(IncidentReceiver, delay_s=0.3),
@@ -144,6 +152,13 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM539-shows-the-state-last": partial(WECOM_RECEIVER, "shows-the-state-last"),
     "TCM540-knows-an-alarm-for-ever": partial(WECOM_RECEIVER, "key-without-since"),
     "TCM541-writes-the-whole-list-back": partial(IncidentReceiver, "writes-the-whole-list-back"),
+    "TCM532-drops-what-is-not-ascii": partial(WECOM_RECEIVER, "drops-what-is-not-ascii"),
+    "TCM542-shows-a-fixed-unit": partial(WECOM_RECEIVER, "shows-a-fixed-unit"),
+    "TCM542-shows-seconds-as-minutes": partial(WECOM_RECEIVER, "shows-seconds-as-minutes"),
+    "TCM542-shows-one-region": partial(WECOM_RECEIVER, "shows-one-region"),
+    "TCM542-has-a-default-region": partial(WECOM_RECEIVER, "has-a-default-region"),
+    "TCM542-escapes-html-in-plain-text": partial(DINGTALK_RECEIVER, "escapes-html"),
+    "TCM607-mentions-a-channel": partial(SLACK_RECEIVER, "mentions-everybody"),
     "TCM601-invents-severities": partial(PAGERDUTY_RECEIVER, "invents-severities"),
     "TCM601-does-not-cut-the-summary": partial(PAGERDUTY_RECEIVER, "cuts-no-summary"),
     "TCM602-deduplicates-by-session": partial(PAGERDUTY_RECEIVER, "dedup-by-session"),
