@@ -14,6 +14,7 @@ from tcop_mock.callbacks.sampling import forms_of
 from tcop_mock.contract.builders_effects import effect_scenarios
 from tcop_mock.contract.builders_http import (
     BROKEN_JSON,
+    anonymous_reuse,
     chunked,
     during_slow_sender,
     header_variants,
@@ -327,6 +328,7 @@ BUILDERS: dict[str, Callable[..., ClauseTest]] = {
         credential_variants,
         header_variants,
         keep_alive,
+        anonymous_reuse,
         http_methods,
         template_notices,
         plain,

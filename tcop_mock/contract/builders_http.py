@@ -110,6 +110,29 @@ def keep_alive(factory: CaseFactory) -> ClauseTest:
     return ClauseTest(tuple(groups), send_order=SendOrder.SEQUENTIAL)
 
 
+def anonymous_reuse(factory: CaseFactory) -> ClauseTest:
+    """Post without credentials on a connection that has served a callback with the right ones."""
+    first_case = factory.plain_case("a callback with the right credentials")
+    second_case = factory.plain_case("a callback without credentials on the connection of one with the right ones")
+    cases = (
+        replace(
+            first_case,
+            request=replace(first_case.request, keep_alive=True, connection_name=factory.code),
+            is_asserted=False,
+        ),
+        replace(
+            second_case,
+            request=replace(second_case.request, credentials=None, reuse_connection=True, connection_name=factory.code),
+            credential_variant=CredentialVariant.NONE,
+        ),
+    )
+    anonymous = factory.plain_case("a callback with no credentials")
+    negative_control = replace(
+        anonymous, request=replace(anonymous.request, credentials=None), credential_variant=CredentialVariant.NONE
+    )
+    return ClauseTest((CaseGroup(cases, factory.plain_case(), negative_control),), send_order=SendOrder.SEQUENTIAL)
+
+
 def truncated_body(factory: CaseFactory) -> ClauseTest:
     """Send less of a body than Content-Length announces, and close our side of the connection."""
     half_sent, whole_sent = (

@@ -19,6 +19,9 @@ VARIANT_TITLES = {
     CredentialVariant.WRONG_USER: "a wrong user",
     CredentialVariant.WRONG_PASSWORD: "a wrong password",
     CredentialVariant.EMPTY_PASSWORD: "an empty password",
+    CredentialVariant.EMPTY_USER: "an empty user",
+    CredentialVariant.NEITHER: "neither user nor password",
+    CredentialVariant.USER_AS_PASSWORD: "the user as password",
     CredentialVariant.LONGER_PASSWORD: "the password and a character more",
     CredentialVariant.SHORTER_PASSWORD: "the password without its end",
     CredentialVariant.SIMILAR_PASSWORD: "the password with another last character",
@@ -45,6 +48,8 @@ _SWAP_CASE = _TO_LOWER | {small: capital for capital, small in _TO_LOWER.items()
 
 def variant_exists(valid: Credentials, variant: CredentialVariant) -> bool:
     """Return whether a variant exists for these credentials: a near miss has to differ from the password."""
+    if variant in _EMPTY_OR_EQUAL:
+        return make_credentials(valid, variant, "") != valid
     if variant not in _NEAR_MISSES:
         return True
     password = valid.password.reveal()
@@ -66,6 +71,9 @@ def make_credentials(valid: Credentials, variant: CredentialVariant, fake_value:
         CredentialVariant.WRONG_USER: Credentials(Secret(fake_value), valid.password),
         CredentialVariant.WRONG_PASSWORD: Credentials(valid.user, Secret(fake_value)),
         CredentialVariant.EMPTY_PASSWORD: Credentials(valid.user, Secret("")),
+        CredentialVariant.EMPTY_USER: Credentials(Secret(""), valid.password),
+        CredentialVariant.NEITHER: Credentials(Secret(""), Secret("")),
+        CredentialVariant.USER_AS_PASSWORD: Credentials(valid.user, valid.user),
     }[variant]
 
 
@@ -120,6 +128,10 @@ def _change_last(valid: Credentials) -> str:
     return f"{password[:-1]}{'!' if password.endswith('~') else '~'}"
 
 
+_EMPTY_OR_EQUAL = frozenset(
+    {CredentialVariant.EMPTY_USER, CredentialVariant.NEITHER, CredentialVariant.USER_AS_PASSWORD}
+)
+"""Variants that may be the valid credentials themselves."""
 _NEAR_MISSES: dict[CredentialVariant, Callable[[Credentials], str]] = {
     CredentialVariant.LONGER_PASSWORD: lambda valid: f"{valid.password.reveal()}0",
     CredentialVariant.SHORTER_PASSWORD: _shorten,
@@ -135,6 +147,9 @@ _SHELL_USERINFO = {
     CredentialVariant.WRONG_USER: '"tcop-mock-stranger:$TCOP_PASSWORD"',
     CredentialVariant.WRONG_PASSWORD: '"$TCOP_USER:tcop-mock-wrong"',
     CredentialVariant.EMPTY_PASSWORD: '"$TCOP_USER:"',
+    CredentialVariant.EMPTY_USER: '":$TCOP_PASSWORD"',
+    CredentialVariant.NEITHER: '":"',
+    CredentialVariant.USER_AS_PASSWORD: '"$TCOP_USER:$TCOP_USER"',
     CredentialVariant.LONGER_PASSWORD: '"$TCOP_USER:${TCOP_PASSWORD}0"',
     CredentialVariant.SIMILAR_PASSWORD: '"$TCOP_USER:${TCOP_PASSWORD%?}~"',
     CredentialVariant.OTHER_CASE_PASSWORD: """"$TCOP_USER:$(printf %s "$TCOP_PASSWORD" | tr 'A-Za-z' 'a-zA-Z')\"""",

@@ -52,7 +52,11 @@ _STEPS_OF_TWO_LIVES = 4
 _NUMBERS = re.compile(r"\d+(?:[.:,-]\d+)*")
 
 _FIRING_WORD = re.compile(r"\b(?:firing|fired|triggered|alerting|alarming)\b|告警中|触发|未恢复", re.IGNORECASE)
-_OVER_WORD = re.compile(r"\b(?:resolved?|recovered|recovery|ok|closed|over)\b|(?<!未)恢复|解除", re.IGNORECASE)
+_OVER_WORD = re.compile(
+    r"\b(?:resolved?|recovered|recovery|ok|closed|over)\b(?!\W{0,3}(?:at|on|time)\b)|(?<!未)(?:恢复|解除)(?!时间|时刻|于)",
+    re.IGNORECASE,
+)
+"""Words for the two states; the name of a time is none."""
 
 _MENTIONS = {
     "/wecom": r"<@all>",

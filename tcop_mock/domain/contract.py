@@ -190,6 +190,9 @@ class CredentialVariant(StrEnum):
     WRONG_USER = "wrong-user"
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - the name of a case
     EMPTY_PASSWORD = "empty-password"  # noqa: S105 - the name of a case
+    EMPTY_USER = "empty-user"
+    NEITHER = "neither-user-nor-password"
+    USER_AS_PASSWORD = "user-as-password"  # noqa: S105 - the name of a case
     LONGER_PASSWORD = "longer-password"  # noqa: S105 - the name of a case
     SHORTER_PASSWORD = "shorter-password"  # noqa: S105 - the name of a case
     SIMILAR_PASSWORD = "similar-password"  # noqa: S105 - the name of a case

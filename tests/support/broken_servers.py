@@ -8,7 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tcop_mock.server.demo_receivers import correct_receiver
+from receiver_factories import CREDENTIALS
+
+from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import HttpServer
 from tcop_mock.server.messages import ReceivedRequest
 
@@ -148,6 +150,23 @@ class LeavesTheRest(BrokenServer):
             self._unread.discard(writer)
             return replace(received, body=b"rest" + received.body)
         return received
+
+
+class TrustsTheConnection(BrokenServer):
+    """Checks the credentials of the first request of a connection, and of later ones until they are right once."""
+
+    def __init__(self) -> None:
+        super().__init__(with_basic_auth(correct_receiver, CREDENTIALS))
+        self._trusted: set[ByteWriter] = set()
+
+    async def _receive(self, http: h11.Connection, reader: ByteReader, writer: ByteWriter) -> ReceivedRequest | None:
+        received = await super()._receive(http, reader, writer)
+        header = f"Basic {CREDENTIALS.token().reveal()}"
+        if received is not None and received.header("authorization") == header:
+            self._trusted.add(writer)
+        if received is None or writer not in self._trusted:
+            return received
+        return replace(received, headers=(*received.headers, ("authorization", header)))
 
 
 class SendsMoreThanItAnnounces(BrokenServer):

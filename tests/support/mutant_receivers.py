@@ -27,6 +27,7 @@ from broken_servers import (
     ReadsOnce,
     SendsMoreThanItAnnounces,
     TakesWhatComes,
+    TrustsTheConnection,
 )
 from correct_receiver_variants import (
     INTERNAL_ERROR,
@@ -286,6 +287,11 @@ GUARDED_MUTANTS: dict[str, Handler] = {
             lambda request: request.header("authorization") != "" and presented_credentials(request)[1] == ""
         )
     ),
+    "TCM202-lets-in-who-has-no-name-and-no-password": guarded_except(
+        lambda request: request.header("authorization") == "Basic Og=="
+    ),
+    "TCM202-checks-the-password-only": guarded_comparing(lambda pair: pair[1] == PASSWORD and pair[0] in ("", USER)),
+    "TCM202-takes-the-user-as-password": guarded_comparing(lambda pair: pair in ((USER, USER), (USER, PASSWORD))),
     "TCM202-checks-the-user-only": (
         guarded_except(lambda request: presented_credentials(request)[0] == CREDENTIALS.user.reveal())
     ),
@@ -384,6 +390,7 @@ MUTANTS: dict[str, ReceiverFactory] = {
     ),
     "TCM110-leaves-rejected-bodies-unread": server_factory(LeavesTheRest),
     "TCM110-sends-more-than-its-Content-Length": server_factory(SendsMoreThanItAnnounces),
+    "TCM210-trusts-the-connection": server_factory(TrustsTheConnection, CREDENTIALS),
     "TCM110-repeats-the-first-session-of-a-connection": server_factory(
         lambda: ChangesLaterReplies(lambda first, usual: first if b"sessionId" in first else usual)
     ),
