@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tcop_mock.server.demo_receivers import correct_receiver
 from tcop_mock.server.messages import ReceivedRequest, Reply
+from tcop_mock.server.telegram_entities import parse_error
 from tcop_mock.transport.clock import monotonic_s
 
 if TYPE_CHECKING:
@@ -324,14 +325,23 @@ def _telegram(request: ReceivedRequest, body: Any) -> StubResponse:  # noqa: ANN
     fields = dict(parse_qsl(urlsplit(request.path).query)) | (body if isinstance(body, dict) else {})
     if called["method"].lower() != "sendmessage":
         return _json_response(HTTPStatus.OK, {"ok": True, "result": True}, called["method"])
+    problem = _telegram_problem(fields)
+    if problem:
+        return _telegram_error(HTTPStatus.BAD_REQUEST, f"Bad Request: {problem}")
+    text = fields["text"]
+    return _json_response(HTTPStatus.OK, {"ok": True, "result": {"message_id": 1, "text": text}}, "ok")
+
+
+def _telegram_problem(fields: Mapping[str, Any]) -> str:
+    """Return why Telegram rejects the parameters of a message; empty if it does not."""
     text = fields.get("text")
     if not fields.get("chat_id"):
-        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: chat_id is empty")
+        return "chat_id is empty"
     if not isinstance(text, str) or not text.strip():
-        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: message text is empty")
-    if len(text) > _MAX_TELEGRAM_CHARS:
-        return _telegram_error(HTTPStatus.BAD_REQUEST, "Bad Request: message is too long")
-    return _json_response(HTTPStatus.OK, {"ok": True, "result": {"message_id": 1, "text": text}}, "ok")
+        return "message text is empty"
+    return (
+        "message is too long" if len(text) > _MAX_TELEGRAM_CHARS else parse_error(text, str(fields.get("parse_mode")))
+    )
 
 
 def _telegram_error(status: int, description: str, **parameters: int) -> StubResponse:

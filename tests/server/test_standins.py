@@ -31,6 +31,7 @@ WECOM = "/wecom/cgi-bin/webhook/send?key=693a91f6"
 DINGTALK = "/dingtalk/robot/send?access_token=66ab"
 FEISHU = "/feishu/open-apis/bot/v2/hook/f19"
 SLACK = "/slack/services/T0/B0/X"
+CANNOT_PARSE = "Bad Request: can't parse entities: Unsupported start tag"
 TELEGRAM = "/telegram/bot123456:ABC-DEF/sendMessage"
 PAGERDUTY = "/pagerduty/v2/enqueue"
 ACCEPTED = {
@@ -179,6 +180,7 @@ def test_slack_and_json_reject_with_a_status() -> None:
         (TELEGRAM, {"chat_id": 1, "text": "x" * 4097}, 400, "Bad Request: message is too long"),
         (TELEGRAM, [1], 400, "Bad Request: chat_id is empty"),
         ("/telegram/sendMessage", {"chat_id": 1, "text": "x"}, 404, "Not Found"),
+        (TELEGRAM, {"chat_id": 1, "text": "a < b", "parse_mode": "HTML"}, 400, CANNOT_PARSE),
     ],
 )
 def test_telegram_takes_forms_and_json(path: str, body: Any, status: int, description: str) -> None:
