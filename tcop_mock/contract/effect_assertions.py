@@ -57,7 +57,7 @@ def effects_match(
                     and not (fail_if_not_closed or _has_closed(result.step_results[:number]))
                 ):
                     return Inconclusive(NOT_CLOSED)
-                return _describe_mismatch(step_result, noun, expected, before, after)
+                return _describe_mismatch(step_result, noun, expected, before, after) + _rejection(step_result)
     return None
 
 
@@ -337,6 +337,12 @@ def _describe_mismatch(step_result: StepResult, noun: str, expected: str, before
         return f"{step_result.step.title}: {_format_count(after, noun)} in place of {phrase}"
     relation = {"more": "no more", "less": "no fewer", "same": f"{'more' if after > before else 'fewer'}"}[expected]
     return f"{step_result.step.title}: {_format_count(after, noun)}, {relation} than the {before} before it"
+
+
+def _rejection(step_result: StepResult) -> str:
+    """Return what a service said when it rejected a message of a step; empty if it did not."""
+    new = step_result.after.rejected[len(step_result.before.rejected) :]
+    return f"; {new[0].location} rejects the message: {new[0].dedup_key}" if new else ""
 
 
 def _format_count(number: int, noun: str) -> str:

@@ -490,3 +490,16 @@ def test_escapes_of_html_are_found_in_plain_text(location: str, message: str, *,
 def test_each_service_has_its_own_mention_of_everybody(location: str, text: str, *, is_failed: bool) -> None:
     """What is a mention for one is a text for another."""
     assert bool(EFFECT_ASSERTIONS["no_mass_mention"](shown_result(text, location))) is is_failed
+
+
+def test_a_missing_effect_names_the_rejection_of_its_message() -> None:
+    """The service said what is wrong with it."""
+    result = result_of()
+    [step_result] = result.step_results
+    refused = Effect("web-1", "/telegram", dedup_key="Bad Request: can't parse entities")
+    step_result = step_result._replace(
+        step=replace(STEP, expected_effects=">=1"), after=EffectSnapshot(rejected=(refused,))
+    )
+    found = EFFECT_ASSERTIONS["effects_match"](result._replace(step_results=(step_result,)), fail_if_no_effect=True)
+    reason = "/telegram rejects the message: Bad Request: can't parse entities"
+    assert found == f"it fires: no effects in place of at least 1; {reason}"

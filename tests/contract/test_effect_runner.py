@@ -146,6 +146,19 @@ def test_a_receiver_that_forgets_a_push_that_failed_is_not_blamed() -> None:
     assert item.status is ClauseStatus.PASS
 
 
+def test_a_receiver_that_knows_open_alarms_in_memory_only_fails_the_restart() -> None:
+    """It recognises the push that it had before, and takes the resolve for that of an unknown alarm."""
+    receiver = WECOM_RECEIVER("forgets-what-is-open")
+
+    async def restart() -> None:
+        receiver.end()
+
+    verdict = check_with_observer(receiver, ["TCM518"], restart=restart, max_time_s=300.0)
+    assert [finding.title.partition(": ")[2] for finding in verdict.findings] == [
+        "the alarm is resolved after the restart: 3 effects, no more than the 3 before it"
+    ]
+
+
 def test_every_clause_about_effects_has_a_bug_that_proves_it() -> None:
     """There is no clause without a receiver that breaks it."""
     assert {name[:6] for name in MUTANTS} == IN_EFFECTS.keys()
