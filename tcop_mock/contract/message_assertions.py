@@ -154,6 +154,12 @@ def message_complete(result: EffectScenarioResult) -> str | Inconclusive | None:
         problem = _unreadable_part(effect, result) or _missing_name(effect, result)
         if problem:
             return f"the message to {effect.location} {problem}"
+    for step_result in result.step_results[1:]:
+        if step_result.step.cases[-1].title.endswith(" resolves"):
+            problems = ((effect, _unreadable_part(effect, result)) for effect in step_result.new_effects)
+            found = next(((effect, problem) for effect, problem in problems if problem), None)
+            if found:
+                return f"the message to {found[0].location} about the resolve {found[1]}"
     return None
 
 

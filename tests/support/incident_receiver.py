@@ -520,6 +520,9 @@ _TEXT_CHANGES: dict[str, Callable[[str, dict[str, Any], dict[str, Any]], str]] =
     "has-a-default-region": lambda text, alarm, _notice: f"{text}\n地域：{alarm['alarmObjInfo'].get('region', '广州')}",
     "escapes-html": lambda text, _alarm, _notice: html.escape(text.replace("&lt;", "<")),
     "drops-what-is-not-ascii": lambda text, _alarm, _notice: text.encode("ascii", "ignore").decode(),
+    "shows-none-about-resolves": lambda text, _alarm, notice: (
+        f"{text}\nEnded: None" if notice["state"] == "resolved" else text
+    ),
     "exchanges-states": _with_other_state,
     "shows-no-state-of-events": _without_state_of_events,
     "shows-the-state-last": _with_state_last,

@@ -102,6 +102,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM520-shows-null-before-a-unit": partial(WECOM_RECEIVER, "shows-null-gb"),
     "TCM520-shows-null-in-chinese": partial(WECOM_RECEIVER, "shows-null-in-chinese"),
     "TCM520-shows-a-missing-threshold": partial(WECOM_RECEIVER, "shows-every-threshold"),
+    "TCM520-shows-none-about-resolves": partial(WECOM_RECEIVER, "shows-none-about-resolves"),
     "TCM520-shows-none": partial(WECOM_RECEIVER, "shows-undefined"),
     "TCM520-names-no-object": partial(WECOM_RECEIVER, "names-no-object"),
     "TCM520-names-no-metric": partial(WECOM_RECEIVER, "names-no-metric"),
