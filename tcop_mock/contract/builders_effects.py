@@ -24,7 +24,7 @@ from tcop_mock.domain.contract import (
     SendMode,
     Step,
 )
-from tcop_mock.errors import UnknownNameError
+from tcop_mock.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -324,7 +324,7 @@ def effect_scenarios(factory: CaseFactory, *, scenarios: Sequence[Mapping[str, A
             of callbacks. A step is a table of ``title``, ``send`` (a list such as ``it fires``), ``repeat``, ``about``
             (names of alarms, where the step is about others than it sends), and the other fields of
             :class:`~tcop_mock.domain.contract.Step`. A scenario that changes what callbacks of the profile lack is not
-            built.
+            built, and one about what its alarms cannot do is left out.
     """
     return ClauseTest(
         (), effect_scenarios=tuple(scenario for table in scenarios for scenario in _scenarios(factory, table))
@@ -382,8 +382,19 @@ def _scenarios(factory: CaseFactory, table: Mapping[str, Any]) -> Iterator[Effec
         form_factory = factory.with_form(form)
         for shape in factory.match_shapes(table.get("shapes", (factory.plain_shape,))):
             title_parts = [shape.id, form if "forms" in table else "", table.get("title", "")]
-            with contextlib.suppress(UnknownNameError):
-                yield _scenario(form_factory, shape, ", ".join(filter(None, title_parts)), table)
+            title = ", ".join(filter(None, title_parts))
+            try:
+                yield _scenario(form_factory, shape, title, table)
+            except UnknownNameError:
+                continue
+            except UsageError as problem:  # an event does not repeat
+                yield _left_out(title, shape, str(problem))
+
+
+def _left_out(title: str, shape: Shape, reason: str) -> EffectScenario:
+    """Return the scenario that cannot be sent, because alarms of the shape lack what it is about."""
+    content = ExpectedContent(frozenset(), frozenset(), "")
+    return EffectScenario(title, shape.id, "", frozenset(), frozenset(), (), content, left_out=reason)
 
 
 def _raw_scenario(factory: CaseFactory, table: Mapping[str, Any]) -> EffectScenario:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MONTHS = 12
 _HOUR_S = 3600
+_ZONE_STEP_S = 900
+"""Time zones differ by quarters of an hour."""
 _TIME_CHARS = 19
 
 _END_LABEL = re.compile(
@@ -57,7 +59,7 @@ def timestamps_match(result: EffectScenarioResult, *, only_with_offset: bool = F
         naive_shifts = {shift for shift, has_offset in shifts if not (has_offset or exact_shifts)}
         if naive_shifts and not any(-20 * _HOUR_S <= shift <= 6 * _HOUR_S for shift in naive_shifts):
             return f"{name} is shown {_format_shift(min(naive_shifts, key=abs))}"
-    return None if only_with_offset else _shifted_apart(shift_sets)
+    return None if only_with_offset else _shifted_apart(shift_sets, sent_times)
 
 
 def _misread_date(
@@ -71,7 +73,7 @@ def _misread_date(
     for name, sent_at, shifts in zip(("firstOccurTime", "recoverTime"), sent_times, shift_sets, strict=False):
         if shifts:
             continue
-        if utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
+        if sent_at.day != sent_at.month and utc_shifts_s(timestamps, _with_day_as_month(sent_at)):
             return f"{name} is shown with month and day in each other's place"
         if any(utc_shifts_s(timestamps, other) for other in _in_other_years(sent_at)):
             return f"{name} is shown in another year"
@@ -99,12 +101,16 @@ def _without_exact(
     return [time for time in timestamps if not any((0, True) in utc_shifts_s([time], other) for other in others)]
 
 
-def _shifted_apart(shift_sets: Sequence[set[tuple[float, bool]]]) -> str | None:
+def _shifted_apart(shift_sets: Sequence[set[tuple[float, bool]]], sent_times: Sequence[datetime]) -> str | None:
     """Return the failure if start and end, both without an offset, cannot be in the same time zone.
+
+    Where one could be the other in another time zone, a single time may be both.
 
     A clock of twelve hours without a.m. and p.m. shows the end of an alarm before its start.
     """
     if len(shift_sets) < 2 or any(has_offset for shifts in shift_sets for _, has_offset in shifts):  # noqa: PLR2004
+        return None
+    if (sent_times[1] - sent_times[0]).total_seconds() % _ZONE_STEP_S == 0:
         return None
     started, recovered = ({shift for shift, _ in shifts} for shifts in shift_sets)
     if not started or not recovered or started & recovered:

@@ -503,3 +503,24 @@ def test_a_missing_effect_names_the_rejection_of_its_message() -> None:
     found = EFFECT_ASSERTIONS["effects_match"](result._replace(step_results=(step_result,)), fail_if_no_effect=True)
     reason = "/telegram rejects the message: Bad Request: can't parse entities"
     assert found == f"it fires: no effects in place of at least 1; {reason}"
+
+
+@pytest.mark.parametrize(
+    "text, recovered_at, failure",
+    [
+        ("2023-08-07 12:30:15", "2023-08-07 13:00:15", None),
+        ("2023-08-07 12:30:15 to 2023-08-07 01:01:02", "2023-08-07 13:01:02", "12 hours too early"),
+        ("2023-08-07 12:30:15 to 2023-08-07 13:01:02", "2023-08-07 13:01:02", None),
+        ("2023-08-07 04:30:15 to 2023-08-07 05:01:02", "2023-08-07 13:01:02", None),
+        ("2023-08-07 12:30:15+08:00", "2023-08-08 12:30:15", None),
+        ("2023-08-07 12:30:15", "2023-08-07 13:01:02", None),
+    ],
+)
+def test_start_and_end_have_one_time_zone(text: str, recovered_at: str, failure: str | None) -> None:
+    """A receiver that shows one of them only is not blamed for the other."""
+    result = result_of(text)
+    content = replace(EXPECTED_CONTENT, recovered_at=datetime.fromisoformat(recovered_at))
+    found = EFFECT_ASSERTIONS["timestamps_match"](
+        result._replace(scenario=replace(result.scenario, expected_content=content))
+    )
+    assert (failure in str(found)) if failure else found is None

@@ -212,6 +212,18 @@ def test_other_clauses_do_not_fail_for_what_is_refused() -> None:
     }
 
 
+@pytest.mark.parametrize("bug, code", [("drops-metrics", "TCM519"), ("refuses-metrics", "TCM101")])
+@pytest.mark.parametrize("profile", [DEFAULT_PROFILE, pytest.param("2019-ack", marks=pytest.mark.proof)])
+def test_a_receiver_of_events_alone_is_judged_by_events(bug: str, code: str, profile: str) -> None:
+    """What its events cannot do, as to repeat, is left out with its reason; the run goes on."""
+    clauses = ("TCM101", "TCM30[1-5]", "TCM50*", "TCM512", "TCM519", "TCM523", "TCM525", "TCM53[5-9]", "TCM541")
+    verdict = check_with_observer(IncidentReceiver(bug), clauses, max_time_s=600.0, profile=profile)
+    results = {item.clause.code: item for item in verdict.results}
+    assert code in failed_codes(verdict)
+    assert "event alarms never repeat" in reason_text(results["TCM504"])
+    assert results["TCM505"].status is ClauseStatus.PASS
+
+
 def test_what_nobody_sees_is_an_error_with_advice() -> None:
     """An observer that shows nothing, ends that nothing comes to: an error for each clause, never a pass or a fail."""
     blind = check_with_observer(IncidentReceiver("shows-nothing"), ["TCM501", "TCM505"], effect_timeout_s=0.3)

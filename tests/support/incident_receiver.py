@@ -238,9 +238,14 @@ class IncidentReceiver:
             known_type = str if self.bug == "knows-text-only" else int
             if not isinstance(alarm.get("alarmStatus"), known_type):
                 return reply
-        if (self.bug == "drops-tke" and is_tke) or (self.bug == "drops-events" and is_event):
+        if (
+            (self.bug == "drops-tke" and is_tke)
+            or (self.bug == "drops-events" and is_event)
+            or (self.bug == "drops-metrics" and not is_event)
+        ):
             return reply
-        if self.bug == "refuses-events" and is_event:
+        refused_kind = {"refuses-events": True, "refuses-metrics": False}.get(self.bug)
+        if refused_kind is is_event:
             return Reply(422)
         is_unknown = is_resolved and self.key(alarm) not in self.incidents
         return Reply(404) if self.bug == "refuses-orphans" and is_unknown else None
