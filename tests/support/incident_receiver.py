@@ -413,6 +413,8 @@ class IncidentReceiver:
             notice |= {"since": f"{start:%G-%m-%d %H:%M:%S}", "recovered_at": f"{end:%G-%m-%d %H:%M:%S}"}
         elif self.bug == "shows-the-arrival-as-the-end":
             notice["recovered_at"] = datetime.now(_BEIJING).isoformat(timespec="seconds")
+        elif self.bug == "shifts-twice":
+            notice["recovered_at"] = f"{end + timedelta(hours=8):%Y-%m-%d %H:%M:%S}"
         elif self.bug == "shows-the-start-as-the-end":
             notice["recovered_at"] = start.isoformat()
         elif self.bug == "knows-when-it-was-told":
