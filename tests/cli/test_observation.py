@@ -11,7 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from incident_receiver import IncidentReceiver, wecom_message
+from forwarded_messages import wecom_message
+from incident_receiver import IncidentReceiver
 from receiver_factories import in_thread, server_factory
 
 from tcop_mock.cli.check import _without_app

@@ -8,14 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from direct_transport import DirectTransport
-from incident_receiver import (
-    IncidentReceiver,
-    dingtalk_message,
-    feishu_message,
-    pagerduty_event,
-    slack_message,
-    wecom_message,
-)
+from forwarded_messages import dingtalk_message, feishu_message, pagerduty_event, slack_message, wecom_message
+from incident_receiver import IncidentReceiver
 from receiver_factories import CREDENTIALS, with_userinfo
 from run_check import CATALOG, CachedContractRun, verdict_of
 from virtual_time import run_in_virtual_time
