@@ -48,6 +48,7 @@ _SERVICES = {
 }
 """Stub services by the prerequisite that the receiver forwards to one of them."""
 _LEARN_INTERVAL_S = 0.1
+_COMPARISON = "effects_match"
 _NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
 
 
@@ -393,24 +394,32 @@ class EffectObservation:
         """Return the result of a clause that cannot be checked with the effects that are visible."""
         is_about_refusals = any(invocation.name == "downstream_accepts" for invocation in clause.assertions)
         not_visible = self._not_visible(clause)
-        if not ((is_about_refusals and self._any_rejected) or _is_about_drops(clause)):
+        is_about_dropped = _is_about_drops(clause) or _begins_unlike_the_plain_alarm(clause)
+        if not ((is_about_refusals and self._any_rejected) or is_about_dropped):
             if self._error:
                 return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
             not_visible = self._no_effect or not_visible
         if self._no_effect and self._no_effect.kind is Prerequisite.CAUGHT_CALL:
+            is_called_now = self.config.downstream is not None and bool(self.config.downstream.reached_services)
+            if is_called_now and _begins_unlike_the_plain_alarm(clause):
+                return None  # other callbacks than the plain one have caused calls since
             not_visible = self._no_effect
         if not_visible:
-            is_error = not_visible.kind is not Prerequisite.CAUGHT_CALL
-            return ClauseResult(clause, ClauseStatus.ERROR if is_error else ClauseStatus.NOT_RUN, missing=not_visible)
+            return _unmet(clause, not_visible)
         unused = self._unused_service(clause)
         return ClauseResult(clause, ClauseStatus.NOT_RUN, missing=unused) if unused else None
 
     def blind_result(self, clause: Clause, outcome: ClauseOutcome) -> ClauseResult | None:
         """Return the error of a clause about drops if no alarm had an effect: perhaps the observer does not work."""
         failed = {failure.title for failure in outcome.failures}
-        if not _is_about_drops(clause) or not (self._error or self._no_effect) or outcome.asserted - failed:
+        if _begins_unlike_the_plain_alarm(clause) and failed:  # its first alarm had one
             return None
-        return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error, missing=self._no_effect)
+        is_about_dropped = _is_about_drops(clause) or _begins_unlike_the_plain_alarm(clause)
+        if not is_about_dropped or not (self._error or self._no_effect) or outcome.asserted - failed:
+            return None
+        if self._no_effect:
+            return _unmet(clause, self._no_effect)
+        return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
 
     def _not_visible(self, clause: Clause) -> MissingPrerequisite | None:
         """Return what should be visible of a plain alarm and is not."""
@@ -453,10 +462,27 @@ class EffectObservation:
         return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
 
 
+def _unmet(clause: Clause, missing: MissingPrerequisite) -> ClauseResult:
+    """Return the result of a clause whose effects cannot be seen: not run where perhaps there are none."""
+    status = ClauseStatus.NOT_RUN if missing.kind is Prerequisite.CAUGHT_CALL else ClauseStatus.ERROR
+    return ClauseResult(clause, status, missing=missing)
+
+
 def _is_about_drops(clause: Clause) -> bool:
     """Return whether a clause looks for alarms without an effect, in all shapes: the plain alarm may be one."""
     has_all_shapes = any("*" in scenario.get("shapes", ()) for scenario in clause.builder.params.get("scenarios", ()))
     return has_all_shapes and any(invocation.params.get("fail_if_no_effect", False) for invocation in clause.assertions)
+
+
+def _begins_unlike_the_plain_alarm(clause: Clause) -> bool:
+    """Return whether a clause compares the plain alarm with one that comes before it and is written in another way."""
+    if clause.assertions[0].name != _COMPARISON:
+        return False
+    scenarios = (
+        one for one in clause.builder.params.get("scenarios", ()) if one.get("alarms") and one["steps"][0]["send"]
+    )
+    firsts = ((one, one["steps"][0]["send"][0].partition(" ")[::2]) for one in scenarios)
+    return any(action in one["alarms"][name].get("changes", {}) for one, (name, action) in firsts)
 
 
 def _refusal_hint(downstream: DownstreamRecorder) -> str:

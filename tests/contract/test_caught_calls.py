@@ -12,7 +12,9 @@ from virtual_time import run_in_virtual_time
 from tcop_mock.callbacks.generator import Generator
 from tcop_mock.catalog.loader import Catalog
 from tcop_mock.contract.case_factory import CaseFactory
+from tcop_mock.contract.clause_outcome import ClauseOutcome
 from tcop_mock.contract.clauses import find_clause, load_clauses
+from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.observation import EffectObservation, ObservationConfig
 from tcop_mock.contract.preflight import Preflight
 from tcop_mock.domain.delivery import Attempt, Outcome
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from tcop_mock.domain.delivery import OutgoingRequest
 
 FACTORY = CaseFactory(Catalog.load(), Generator(7), "TCM001")
-TCM501, TCM505, TCM522 = (find_clause(load_clauses(), code) for code in ("TCM501", "TCM505", "TCM522"))
+TCM501, TCM505, TCM522, TCM525 = (
+    find_clause(load_clauses(), code) for code in ("TCM501", "TCM505", "TCM522", "TCM525")
+)
 
 
 class Rows:
@@ -114,6 +118,25 @@ def test_clauses_about_effects_are_not_run_without_calls() -> None:
     log.count(log.refused, "api.example.com")
     again = calibrated(Rows(), ObservationConfig(downstream=DownstreamRecorder(), calls=log)).precheck(TCM501)
     assert "1 call to api.example.com was refused" in reason_text(again or _none())
+
+
+def test_a_receiver_that_calls_for_other_callbacks_is_asked_which() -> None:
+    """One that knows a numeric alarmStatus only is called silent by the plain alarm, and not by others."""
+    recorder = DownstreamRecorder()
+    observation = calibrated(Rows(), ObservationConfig(downstream=recorder, calls=CallLog()))
+    message = ReceivedMessage.from_request("json", "/json", b'{"text": "x"}', is_accepted=True, note="")
+    assert observation.precheck(TCM525) is not None
+    recorder.messages.append(message)
+    assert observation.precheck(TCM525) is None
+    still_out = observation.precheck(TCM501)
+    assert still_out is not None
+    assert still_out.status is ClauseStatus.NOT_RUN
+    unseen = observation.blind_result(TCM525, ClauseOutcome())
+    assert unseen is not None
+    assert unseen.status is ClauseStatus.NOT_RUN
+    attempt = Attempt(Outcome.ACKED, 0.0, 0.0, 0.1, status=200)
+    failed = ClauseOutcome().with_failures([Failure(FACTORY.plain_case(), attempt, "no effect")])
+    assert observation.blind_result(TCM525, failed) is None
 
 
 class Caller(Rows):

@@ -125,6 +125,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     ),
     "TCM527-acts-on-malformed-bodies": partial(IncidentReceiver, "acts-before-it-checks"),
     "TCM528-writes-rejected-bodies": partial(IncidentReceiver, "writes-what-it-rejects"),
+    "TCM525-drops-a-status-of-text": partial(WECOM_RECEIVER, "knows-numbers-only"),
     "TCM529-opens-an-incident": partial(IncidentReceiver, "opens-on-verification"),
     "TCM529-sends-a-message": partial(WECOM_RECEIVER, "forwards-the-verification"),
     "TCM530-forwards-each-resolve": partial(WECOM_RECEIVER, "forwards-each-resolve"),
