@@ -405,8 +405,6 @@ class IncidentReceiver:
             notice |= {"since": f"{start:%Y-%m-%d %I:%M:%S}", "recovered_at": f"{end:%Y-%m-%d %I:%M:%S}"}
         elif self.bug == "writes-a-clock-of-twelve-hours":
             notice |= {"since": f"{start:%Y-%m-%d %I:%M:%S %p}", "recovered_at": f"{end:%Y-%m-%d %I:%M:%S %p}"}
-        elif self.bug == "shifts-twice":
-            notice["recovered_at"] = f"{end + timedelta(hours=8):%Y-%m-%d %H:%M:%S}"
         elif self.bug == "writes-the-week-year":
             notice |= {"since": f"{start:%G-%m-%d %H:%M:%S}", "recovered_at": f"{end:%G-%m-%d %H:%M:%S}"}
         elif self.bug == "shows-the-arrival-as-the-end":
