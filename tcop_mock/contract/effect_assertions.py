@@ -23,6 +23,8 @@ _CLOSING_EXPECTATIONS = frozenset({"=0", "less"})
 
 _PAGERDUTY_PLACES = frozenset({"/pagerduty"})
 
+_NOT_OPENED = "its first push has an effect, and leaves no open incident"
+
 NOT_CLOSED = "its resolve does not close its incident (TCM505)"
 
 
@@ -34,7 +36,8 @@ def effects_match(
     Args:
         result: the scenario's result.
         fail_if_no_effect: fail, rather than be inconclusive, if the first push has no effect.
-        fail_if_not_closed: fail, rather than be inconclusive, if a resolve closes nothing.
+        fail_if_not_closed: fail, rather than be inconclusive, if a resolve closes nothing, or an alarm that has an
+            effect is not open before its resolve.
     """
     for number, step_result in enumerate(result.step_results):
         is_open_known = step_result.after.open_incidents is not None
@@ -48,6 +51,8 @@ def effects_match(
             ),
         ):
             if not count_matches(expected, before, after):
+                if number == 0 and step_result.after.count and noun != "effect" and after == 0:
+                    return _NOT_OPENED if fail_if_not_closed else Inconclusive(_NOT_OPENED)
                 if number == 0 and after == 0 and not fail_if_no_effect:
                     return Inconclusive(NO_FIRST_EFFECT)
                 if (

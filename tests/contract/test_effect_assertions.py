@@ -524,3 +524,17 @@ def test_start_and_end_have_one_time_zone(text: str, recovered_at: str, failure:
         result._replace(scenario=replace(result.scenario, expected_content=content))
     )
     assert (failure in str(found)) if failure else found is None
+
+
+def test_an_alarm_that_is_not_open_has_an_effect_nevertheless() -> None:
+    """It may be the receiver's rule for this product; only the clause about resolves says that it is wrong."""
+    result = result_of()
+    [step_result] = result.step_results
+    after = EffectSnapshot((Effect("web-1 fires"),), ())
+    step_result = step_result._replace(
+        step=replace(STEP, expected_open="more"), before=EffectSnapshot((), ()), after=after
+    )
+    result = result._replace(step_results=(step_result,))
+    text = "its first push has an effect, and leaves no open incident"
+    assert EFFECT_ASSERTIONS["effects_match"](result) == Inconclusive(text)
+    assert EFFECT_ASSERTIONS["effects_match"](result, fail_if_not_closed=True) == text

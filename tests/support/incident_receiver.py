@@ -375,7 +375,8 @@ class IncidentReceiver:
             return False
         if self.incidents.get(key, {}).get("status") == "open":
             return False
-        self.incidents[key] = {"status": "open", **describe_alarm(alarm), "alarm": alarm}
+        is_over = self.bug == "forgets-at-once" and len(self.incidents) > 1
+        self.incidents[key] = {"status": "closed" if is_over else "open", **describe_alarm(alarm), "alarm": alarm}
         return True
 
     def _notice(self, alarm: dict[str, Any]) -> dict[str, Any]:

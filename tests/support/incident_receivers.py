@@ -60,6 +60,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM504-has-sessionId-in-its-key": partial(IncidentReceiver, "key-with-session"),
     "TCM504-answers-500-to-repeats": partial(IncidentReceiver, "breaks-on-repeats"),
     "TCM505-ignores-resolves": partial(IncidentReceiver, "ignores-resolves"),
+    "TCM505-closes-before-the-resolve": partial(IncidentReceiver, "forgets-at-once"),
     "TCM506-merges-by-object-id": partial(IncidentReceiver, "merges-by-object-id"),
     "TCM506-merges-instances": partial(IncidentReceiver, "merges-instances"),
     "TCM506-closes-all-alarms-of-a-policy": partial(IncidentReceiver, "closes-all-of-a-policy"),
