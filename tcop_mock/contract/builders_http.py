@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tcop_mock.contract.case_factory import CaseFactory
 
 BROKEN_JSON = b'{"sessionId":"broken","alarmStatus":'
+_CHINESE_NAME = "生产环境核心交易"
 _FIRST_NON_ASCII = 0x80
 """The lowest byte of a multi-byte character in UTF-8."""
 _MISSING_BYTES = 20
@@ -84,9 +85,14 @@ def query_string(factory: CaseFactory, *, query: str) -> ClauseTest:
 def keep_alive(factory: CaseFactory) -> ClauseTest:
     """Post a plain callback on a connection that has already served another request.
 
-    The first request is a callback, broken JSON, or, if the receiver has credentials, a callback without them.
+    The first request is a callback, broken JSON, a callback with Chinese names, whose answer may be longer in bytes
+    than in characters, or, if the receiver has credentials, a callback without them.
     """
-    first_cases = [factory.plain_case("a callback"), RequestCase("broken JSON", factory.request(BROKEN_JSON))]
+    first_cases = [
+        factory.plain_case("a callback"),
+        RequestCase("broken JSON", factory.request(BROKEN_JSON)),
+        _chinese_case(factory, "a callback with Chinese names"),
+    ]
     if factory.credentials:
         anonymous = factory.plain_case("a callback without credentials")
         first_cases.append(
@@ -108,6 +114,12 @@ def keep_alive(factory: CaseFactory) -> ClauseTest:
         )
         groups.append(CaseGroup(cases, factory.plain_case()))
     return ClauseTest(tuple(groups), send_order=SendOrder.SEQUENTIAL)
+
+
+def _chinese_case(factory: CaseFactory, title: str) -> RequestCase:
+    shape = factory.catalog.get(factory.plain_shape)
+    tree = factory.tree(factory.alarm(shape), State.FIRING)
+    return factory.case(title, apply_mutation(tree, {"set": {"alarmPolicyInfo.policyName": _CHINESE_NAME}}), shape)
 
 
 def anonymous_reuse(factory: CaseFactory) -> ClauseTest:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
+import json
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from receiver_factories import CREDENTIALS
 
 from tcop_mock.server.demo_receivers import correct_receiver, with_basic_auth
 from tcop_mock.server.http_server import HttpServer
-from tcop_mock.server.messages import ReceivedRequest
+from tcop_mock.server.messages import ReceivedRequest, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     import h11
 
     from tcop_mock.server.http_server import ByteReader, ByteWriter
-    from tcop_mock.server.messages import Reply
 
 _READ_BYTES = 65_536
 
@@ -167,6 +169,29 @@ class TrustsTheConnection(BrokenServer):
         if received is None or writer not in self._trusted:
             return received
         return replace(received, headers=(*received.headers, ("authorization", header)))
+
+
+class CountsCharacters(BrokenServer):
+    """Responds with the policy's name, and announces as many bytes as the text has characters."""
+
+    def __init__(self) -> None:
+        super().__init__(with_named_policy)
+
+    async def _write(self, writer: ByteWriter, data: bytes) -> None:
+        head, separator, body = data.partition(b"\r\n\r\n")
+        announced = len(body.decode("utf-8", "replace"))
+        head = re.sub(rb"(?i)(content-length: )\d+", lambda match: match[1] + b"%d" % announced, head)
+        await super()._write(writer, head + separator + body)
+
+
+def with_named_policy(request: ReceivedRequest) -> Reply:
+    """Return the reply of the correct receiver, with the name of the policy behind its text."""
+    reply = correct_receiver(request)
+    if reply.status != HTTPStatus.OK:
+        return reply
+    policy = json.loads(request.body.removeprefix(codecs.BOM_UTF8)).get("alarmPolicyInfo") or {}
+    receipt = json.loads(reply.body) | {"policy": policy.get("policyName")}
+    return replace(reply, body=json.dumps(receipt, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 class SendsMoreThanItAnnounces(BrokenServer):

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from broken_servers import (
     AnswersWithoutEnd,
     ChangesLaterReplies,
+    CountsCharacters,
     DecodesEachChunk,
     ExitsOnMalformed,
     HoldsLastByte,
@@ -391,6 +392,7 @@ MUTANTS: dict[str, ReceiverFactory] = {
     "TCM110-leaves-rejected-bodies-unread": server_factory(LeavesTheRest),
     "TCM110-sends-more-than-its-Content-Length": server_factory(SendsMoreThanItAnnounces),
     "TCM210-trusts-the-connection": server_factory(TrustsTheConnection, CREDENTIALS),
+    "TCM110-counts-characters": server_factory(CountsCharacters),
     "TCM110-repeats-the-first-session-of-a-connection": server_factory(
         lambda: ChangesLaterReplies(lambda first, usual: first if b"sessionId" in first else usual)
     ),
