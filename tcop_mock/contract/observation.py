@@ -417,9 +417,7 @@ class EffectObservation:
         is_about_dropped = _is_about_drops(clause) or _begins_unlike_the_plain_alarm(clause)
         if not is_about_dropped or not (self._error or self._no_effect) or outcome.asserted - failed:
             return None
-        if self._no_effect:
-            return _unmet(clause, self._no_effect)
-        return ClauseResult(clause, ClauseStatus.ERROR, reason=self._error)
+        return _unmet(clause, self._no_effect, self._error)
 
     def _not_visible(self, clause: Clause) -> MissingPrerequisite | None:
         """Return what should be visible of a plain alarm and is not."""
@@ -462,10 +460,12 @@ class EffectObservation:
         return MissingPrerequisite(Prerequisite.VISIBLE_EFFECT, (timeout,))
 
 
-def _unmet(clause: Clause, missing: MissingPrerequisite) -> ClauseResult:
+def _unmet(clause: Clause, missing: MissingPrerequisite | None, error: str = "") -> ClauseResult:
     """Return the result of a clause whose effects cannot be seen: not run where perhaps there are none."""
-    status = ClauseStatus.NOT_RUN if missing.kind is Prerequisite.CAUGHT_CALL else ClauseStatus.ERROR
-    return ClauseResult(clause, status, missing=missing)
+    is_silent = missing is not None and missing.kind is Prerequisite.CAUGHT_CALL
+    return ClauseResult(
+        clause, ClauseStatus.NOT_RUN if is_silent else ClauseStatus.ERROR, reason=error, missing=missing
+    )
 
 
 def _is_about_drops(clause: Clause) -> bool:

@@ -12,6 +12,10 @@ from correct_receiver_variants import guarded_except
 from receiver_factories import CREDENTIALS
 from run_check import check_directly, failed_codes
 
+from tcop_mock.callbacks.generator import Generator
+from tcop_mock.catalog.loader import Catalog
+from tcop_mock.contract.builders import BUILDERS
+from tcop_mock.contract.case_factory import CaseFactory
 from tcop_mock.contract.credentials import (
     NO_CREDENTIALS,
     VARIANT_TITLES,
@@ -23,7 +27,7 @@ from tcop_mock.contract.credentials import (
 )
 from tcop_mock.contract.findings import evidence
 from tcop_mock.contract.preflight import CredentialsRejectedError
-from tcop_mock.domain.contract import CredentialVariant, RequestCase
+from tcop_mock.domain.contract import CredentialVariant, RequestCase, SendOrder
 from tcop_mock.domain.delivery import Attempt, Outcome, OutgoingRequest
 from tcop_mock.domain.target import Credentials, Secret, Target
 from tcop_mock.domain.verdict import ClauseStatus
@@ -153,3 +157,17 @@ def test_a_search_for_a_misreading_ends_with_the_run() -> None:
 
     with pytest.raises(CredentialsRejectedError):
         check_directly(handler, CREDENTIALS, ["TCM203"], max_time_s=4.0)
+
+
+def test_a_connection_is_used_again_without_credentials() -> None:
+    """The first callback has the right ones, the second one and the negative control have none."""
+    factory = CaseFactory(Catalog.load(), Generator(7), "TCM210", credentials=_right("abcdef"))
+    test = BUILDERS["anonymous_reuse"](factory)
+    [group] = test.groups
+    first, second = (case.request for case in group.cases)
+    assert (first.credentials, first.keep_alive) == (_right("abcdef"), True)
+    assert (second.credentials, second.reuse_connection) == (None, True)
+    assert first.connection_name == second.connection_name
+    assert group.negative_control is not None
+    assert group.negative_control.request.credentials is None
+    assert test.send_order is SendOrder.SEQUENTIAL
