@@ -40,7 +40,23 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _LOOPBACK = "localhost,127.0.0.1,::1"
 _OWN_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """Read by clients that the proxy always gets, so they need no other certificates, which take long to read."""
-_NODE_HOOK, _PYTHON_HOOK = "catch.cjs", "sitecustomize.py"
+_NODE_HOOK, _PYTHON_HOOK, _RUBY_HOOK = "catch.cjs", "sitecustomize.py", "catch.rb"
+_RUBY_SCRIPT = """\
+# Written by tcop-mock for one test run: Ruby asks no name server about a host that it calls through a proxy.
+require "socket"
+
+module TcopMockNames
+  def getaddress(host)
+    return super unless caller_locations(1, 1).first.path.end_with?("uri/generic.rb") # looks for addresses of loopback
+    require "resolv"
+    Resolv::Hosts.new.getaddress(host)
+  rescue Resolv::ResolvError => error
+    raise SocketError, error.message
+  end
+end
+IPSocket.singleton_class.prepend(TcopMockNames)
+"""
+"""Net::HTTP looks up the host before it goes to the proxy, which takes seconds where no name server answers."""
 _NODE_SCRIPT = """\
 // Written by tcop-mock for one test run: what Node sends to other machines goes to a proxy, which passes nothing on.
 const net = require('net')
@@ -393,7 +409,7 @@ def proxy_environment(
         port: where the proxy listens.
         folder: where files are written.
         authority: its certificates are to be trusted; without one, only calls without TLS can be answered.
-        environ: the variables that the receiver has anyway; options of Node, Java and Python are kept.
+        environ: the variables that the receiver has anyway; options of Node, Java, Ruby and Python are kept.
     """
     url = f"http://127.0.0.1:{port}"
     variables = {name: url for variable in _PROXY_VARIABLES for name in (variable, variable.lower())}
@@ -409,12 +425,14 @@ def proxy_environment(
             f"-Djavax.net.ssl.trustStorePassword={TRUST_STORE_PASSWORD}",
             "-Djavax.net.ssl.trustStoreType=PKCS12",
         ]
-    node, python = folder / _NODE_HOOK, folder / "python"
+    node, python, ruby = folder / _NODE_HOOK, folder / "python", folder / _RUBY_HOOK
+    ruby.write_text(_RUBY_SCRIPT, encoding="utf-8")
     node.write_text(_NODE_SCRIPT.replace("PROXY_PORT", str(port)), encoding="utf-8")
     python.mkdir(exist_ok=True)
     (python / _PYTHON_HOOK).write_text(_PYTHON_SCRIPT.replace("PROXY_PORT", str(port)), encoding="utf-8")
     variables["JAVA_TOOL_OPTIONS"] = _joined(environ.get("JAVA_TOOL_OPTIONS"), " ", " ".join(java))
     variables["NODE_OPTIONS"] = _joined(environ.get("NODE_OPTIONS"), " ", f"--require={node}")
+    variables["RUBYOPT"] = _joined(environ.get("RUBYOPT"), " ", f"-r{ruby}")
     variables["PYTHONPATH"] = _joined(str(python), ":", environ.get("PYTHONPATH"))
     return variables
 

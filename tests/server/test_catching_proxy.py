@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import shutil
 import socket
 import ssl
 import stat
@@ -458,13 +460,14 @@ def test_a_tls_stream_knows_its_connection(authority: CertificateAuthority) -> N
 def test_every_client_that_reads_variables_is_led_to_the_proxy(tmp_path: Path) -> None:
     """Variables in both cases point to the proxy, except for this machine; the user's options stay."""
     authority = CertificateAuthority.create()
-    environ = {"NODE_OPTIONS": "--no-warnings", "JAVA_TOOL_OPTIONS": "-Xmx64m", "PYTHONPATH": "src"}
+    environ = {"NODE_OPTIONS": "--no-warnings", "JAVA_TOOL_OPTIONS": "-Xmx64m", "PYTHONPATH": "src", "RUBYOPT": "-W0"}
     found = proxy_environment(8123, tmp_path, authority, environ)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         assert {found[name], found[name.lower()]} == {"http://127.0.0.1:8123"}
     assert found["NO_PROXY"] == found["no_proxy"] == "localhost,127.0.0.1,::1"
     assert found["NODE_OPTIONS"] == f"--no-warnings --require={tmp_path / 'catch.cjs'}"
     assert found["JAVA_TOOL_OPTIONS"].startswith("-Xmx64m -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=8123 -Dhttps.")
+    assert found["RUBYOPT"] == f"-W0 -r{tmp_path / 'catch.rb'}"
     assert found["PYTHONPATH"] == f"{tmp_path / 'python'}:src"
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
         with open(found[name], encoding="ascii") as stream:  # noqa: PTH123 - short
@@ -472,6 +475,24 @@ def test_every_client_that_reads_variables_is_led_to_the_proxy(tmp_path: Path) -
     private = [file for file in tmp_path.rglob("*") if file.is_file() and b"PRIVATE" in file.read_bytes()]
     assert private == []
     assert stat.S_ISREG((tmp_path / "ca.p12").stat().st_mode)
+
+
+@pytest.mark.skipif(shutil.which("ruby") is None, reason="needs ruby, which is not installed")
+def test_ruby_asks_no_name_server_about_a_host_behind_the_proxy(tmp_path: Path) -> None:
+    """Net::HTTP looks for hosts of this machine first; the hosts file tells it, and other look-ups stay as they are."""
+    script = """
+    require "net/http"
+    def IPSocket.getaddress(host) = host == "127.0.0.1" ? host : raise("a name server is asked about #{host}")
+    puts %w[https://hooks.slack.com/x http://localhost/x].map { |url| URI(url).find_proxy.inspect }
+    puts IPSocket.getaddress("127.0.0.1")
+    """
+    environ = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | {
+        name: value
+        for name, value in proxy_environment(8123, tmp_path, None, {}).items()
+        if name == "RUBYOPT" or name.endswith("proxy")
+    }
+    done = subprocess.run(["ruby", "-e", script], env=environ, capture_output=True, text=True, check=True)  # noqa: S603 - a script of this test
+    assert done.stdout.splitlines() == ["#<URI::HTTP http://127.0.0.1:8123>", "nil", "127.0.0.1"]
 
 
 def test_without_an_authority_there_are_no_certificates(tmp_path: Path) -> None:
