@@ -433,3 +433,14 @@ def test_a_receiver_that_sends_no_message_about_an_alarm_is_not_asked_for_the_ne
     [item] = check_with_observer(receiver, ["TCM533"], max_time_s=200.0, effect_timeout_s=0.5).results
     assert item.status is ClauseStatus.NOT_RUN
     assert "no message about the first alarm" in reason_text(item)
+
+
+def test_a_slow_queue_leaves_time_for_requests() -> None:
+    """A receiver that sends one message a second is judged by its answers; its effects are undecided, not missing."""
+    requests = ["TCM401", "TCM409", "TCM515"]
+    receiver = WECOM_RECEIVER(one_by_one=True, pause_s=1.0)
+    verdict = check_with_observer(receiver, [*requests, "TCM5*"], max_time_s=300.0)
+    by_code = {result.clause.code: result.status for result in verdict.results}
+    assert {by_code[code] for code in requests} == {ClauseStatus.PASS}
+    assert by_code["TCM519"] is ClauseStatus.ERROR
+    assert failed_codes(verdict) == set()
