@@ -131,6 +131,11 @@ class ClauseOutcome:
     notes: tuple[str, ...] = ()
     """Notes of a passed clause for the reader."""
 
+    @property
+    def is_only_late(self) -> bool:
+        """Whether there are failures, and all of them are answers that came late or not at all."""
+        return bool(self.failures) and all(one.attempt.outcome is Outcome.TIMED_OUT for one in self.failures)
+
     def merge_rerun(self, sequential: ClauseOutcome, *, keeps_late: bool = False) -> ClauseOutcome:
         """Return this outcome with the results of the sequential rerun.
 

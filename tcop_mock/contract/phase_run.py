@@ -17,6 +17,7 @@ from tcop_mock.contract.clause_outcome import (
     load_failure,
     select_cases,
 )
+from tcop_mock.contract.effect_runner import EffectRunner
 from tcop_mock.contract.request_runner import MAX_REPETITION_S, RequestRunner, in_new_session
 from tcop_mock.domain.contract import Phase
 from tcop_mock.domain.delivery import Outcome
@@ -25,7 +26,6 @@ from tcop_mock.domain.verdict import ClauseStarted
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from tcop_mock.contract.effect_runner import EffectRunner
     from tcop_mock.contract.findings import Failure
     from tcop_mock.contract.process_runner import ProcessRunner
     from tcop_mock.domain.contract import Clause, ClauseTest
@@ -168,6 +168,8 @@ class PhaseRun:
     has_broken_down: Callable[[], Awaitable[bool]]
     concurrent_outcomes: dict[str, ClauseOutcome] = field(default_factory=dict, init=False)
     """The outcomes, by code, of clauses whose failed cases have to be sent again alone."""
+    _late_clauses: list[Clause] = field(default_factory=list, init=False)
+    """Clauses about effects that only late answers broke, beside other scenarios."""
     _events: asyncio.Queue[RunEvent] = field(default_factory=asyncio.Queue, init=False)
     _requests: int = field(init=False)
     """Maximum number of requests that the phase waits for."""
@@ -192,6 +194,8 @@ class PhaseRun:
         for clause in in_turn:
             await self._run_one(clause)
         await asyncio.gather(*(self._run_one(clause) for clause in self.clauses if clause not in in_turn))
+        for clause in self._late_clauses:  # other scenarios may have made the answer late
+            self._record(clause, await self._run_test(clause, self.test_of(clause, rerun=1), self.runner))
         if not (self.concurrent_outcomes and self.sequential_runner):
             return
         has_broken_down = await self.has_broken_down()
@@ -208,6 +212,8 @@ class PhaseRun:
         outcome = await self._run_test(clause, self.test_of(clause), self.runner)
         if outcome.rerun and self.sequential_runner:
             self.concurrent_outcomes[clause.code] = outcome
+        elif isinstance(self.runner, EffectRunner) and outcome.is_only_late:
+            self._late_clauses.append(clause)
         else:
             self._record(clause, outcome)
 

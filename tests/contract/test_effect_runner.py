@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from incident_receiver import IncidentReceiver
+from incident_receiver import IncidentReceiver, wecom_message
 from incident_receivers import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
 from receiver_factories import CREDENTIALS
 from run_check import failed_codes
@@ -21,6 +21,8 @@ from tcop_mock.reports.summary import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tcop_mock.server.messages import ReceivedRequest, Reply
 
 IN_EFFECTS = {clause.code: clause for clause in load_clauses() if clause.builder.name == "effect_scenarios"}
 ALL = ("TCM5*", "TCM6*", "TCM70[12]")
@@ -444,3 +446,31 @@ def test_a_slow_queue_leaves_time_for_requests() -> None:
     assert {by_code[code] for code in requests} == {ClauseStatus.PASS}
     assert by_code["TCM519"] is ClauseStatus.ERROR
     assert failed_codes(verdict) == set()
+
+
+class LateAt(IncidentReceiver):
+    """A receiver that forwards to WeCom, and answers some of its pushes too late.
+
+    Args:
+        numbers: numbers of these pushes.
+    """
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__(forward=wecom_message)
+        self.numbers, self.pushes = numbers, 0
+
+    async def __call__(self, request: ReceivedRequest) -> Reply:
+        """Answer a push, or the state."""
+        self.pushes += request.method == "POST"
+        if self.pushes in self.numbers:
+            await asyncio.sleep(6.0)
+        return await super().__call__(request)
+
+
+@pytest.mark.parametrize("numbers, codes", [((4,), set()), ((4, 5), {"TCM521"})], ids=["once", "again"])
+def test_a_push_that_is_late_beside_others_is_repeated(numbers: tuple[int, ...], codes: set[str]) -> None:
+    """Other scenarios may have made its answer late; only a second late answer breaks the clause."""
+    receiver = LateAt(*numbers)
+    verdict = check_with_observer(receiver, ["TCM521"])
+    assert failed_codes(verdict) == codes
+    assert receiver.pushes == 5
