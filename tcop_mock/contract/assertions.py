@@ -40,6 +40,8 @@ TOO_SLOW = "too slow: the run waited too long for answers that came late or not 
 """Why an attempt was given up, or not made."""
 FAILED_CALL = " after a call that failed: "
 """Part of the detail of an attempt whose rejection may follow from a call that failed because of the check."""
+BUSY_MACHINE = "no answer inside the deadline, while other programs took "
+"""The beginning of the detail of an attempt that was late because the machine had too much to do."""
 RATE_LIMITED = (
     "answered 429, even after a pause: it accepts fewer callbacks per second than this (TCM515); "
     "`--pace 10/s` sends them slower"
@@ -279,7 +281,8 @@ _UNREACHED = frozenset({Outcome.REFUSED, Outcome.DNS, Outcome.TLS})
 
 def cancelled_reason(attempt: Attempt) -> str:
     """Return why an attempt with the outcome ``cancelled`` has no result."""
-    return attempt.detail if FAILED_CALL in attempt.detail else TOO_SLOW
+    is_ours = FAILED_CALL in attempt.detail or attempt.detail.startswith(BUSY_MACHINE)
+    return attempt.detail if is_ours else TOO_SLOW
 
 
 def inconclusive_reason(assertion: Assertion, attempt: Attempt, context: AssertionContext) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from tcop_mock.contract.assertions import describe_response
+from tcop_mock.contract.assertions import BUSY_MACHINE, describe_response
 from tcop_mock.contract.clause_outcome import (
     CLAUSE_CODES,
     LATE_CLAUSE,
@@ -67,6 +67,8 @@ def attributed_results(
         if results[code].status is ClauseStatus.PASS:
             settled[code] = replace(results[code], status=ClauseStatus.ERROR, reason="; ".join(dict.fromkeys(reasons)))
     for code, by_case in failures.items():
+        if code == LOAD_CLAUSE and BUSY_MACHINE in results[code].reason and _are_late(by_case.values()):
+            continue
         if code == LOAD_CLAUSE and results[code].status is ClauseStatus.PASS and _are_of_one_moment(by_case.values()):
             settled[code] = _with_stall(results[code], by_case.values())
             continue
@@ -117,11 +119,14 @@ def _is_late_beside_observer(failure: Failure, result: ClauseResult, results: Ma
     return is_late and results[LOAD_CLAUSE].status is ClauseStatus.PASS
 
 
+def _are_late(failures: Collection[Failure]) -> bool:
+    return all(failure.attempt.outcome is Outcome.TIMED_OUT for failure in failures)
+
+
 def _are_of_one_moment(failures: Collection[Failure]) -> bool:
     """Return whether all failures are late answers to requests in flight together: the machine may have stood still."""
     attempts = [failure.attempt for failure in failures]
-    are_late = all(attempt.outcome is Outcome.TIMED_OUT for attempt in attempts)
-    return are_late and max(one.started_s for one in attempts) < min(one.ended_s for one in attempts)
+    return _are_late(failures) and max(one.started_s for one in attempts) < min(one.ended_s for one in attempts)
 
 
 def _reporter(exclusion: Exclusion, results: Mapping[str, ClauseResult]) -> str | None:

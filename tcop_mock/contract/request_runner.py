@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from tcop_mock.contract.assertions import (
+    BUSY_MACHINE,
     RATE_LIMITED,
     TOO_SLOW,
     AssertionContext,
@@ -22,6 +23,7 @@ from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_cas
 from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure, failures_of
 from tcop_mock.contract.limits import Rank, RequestSlots, backoff_s
+from tcop_mock.contract.machine_load import share_of_others
 from tcop_mock.contract.plan import is_about_answer_time, is_about_timing
 from tcop_mock.domain.contract import CredentialVariant, Level, SendOrder
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
@@ -29,6 +31,7 @@ from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATU
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from tcop_mock.contract.machine_load import LoadSample, MachineLoad
     from tcop_mock.domain.contract import CaseGroup, Clause, ClauseTest, RequestCase
     from tcop_mock.domain.delivery import OutgoingRequest, Transport
 
@@ -106,6 +109,7 @@ class RequestRunner:
         all_refused: why no case with a control has a result: the receiver accepts no callback of the catalogue.
         body_timeout_s: maximum time in seconds for a response body if the assertions need only the head.
         slots: limits the requests in flight.
+        machine_load: measures whether other programs make the receiver late.
     """
 
     transport: Transport
@@ -118,6 +122,7 @@ class RequestRunner:
     all_refused: str = ""
     body_timeout_s: float = BODY_TIMEOUT_S
     slots: RequestSlots | None = field(default=None, repr=False)
+    machine_load: MachineLoad | None = None
     _slots: RequestSlots = field(init=False, repr=False)
     _unanswered: Counter[str] = field(init=False, repr=False)
     _progress: dict[str, _ClauseProgress] = field(init=False, repr=False)
@@ -377,6 +382,7 @@ class RequestRunner:
         A short stall of the machine makes answers late, too. Other failures count at once. The second burst has other
         sessions, and starts when the receiver has processed the first one.
         """
+        before = await self._load_sample()
         await self._send_burst(group.cases, test, results)
         late_count = sum(attempt.outcome is Outcome.TIMED_OUT for _, attempt, _ in results)
         if not late_count or any(
@@ -385,13 +391,18 @@ class RequestRunner:
             return
         plain = replace(group.cases[0], request=in_new_session(group.cases[0].request, len(group.cases)))
         if (await self._send(clause, plain, self.deadline_s, full_response=False)).status is None:
+            results[:] = _without_those_late_for_others(results, share_of_others(before, await self._load_sample()))
             return
         repeated: list[CaseResult] = []
         cases = [replace(case, request=in_new_session(case.request, number)) for number, case in enumerate(group.cases)]
+        before = await self._load_sample()
         await self._send_burst(cases, test, repeated)
-        results[:] = repeated
+        results[:] = _without_those_late_for_others(repeated, share_of_others(before, await self._load_sample()))
         note = f"{late_count} of {len(cases)} callbacks were late in a first burst; the result is that of a second one"
         self._progress[clause.code].notes.append(note)
+
+    async def _load_sample(self) -> LoadSample | None:
+        return await self.machine_load.sample() if self.machine_load else None
 
     async def _send_burst(self, cases: Sequence[RequestCase], test: ClauseTest, results: list[CaseResult]) -> None:
         deadline_s, step_s = self.deadline_s * test.deadline_factor, test.burst_duration_s / len(cases)
@@ -427,6 +438,19 @@ class RequestRunner:
     async def _send_after(self, delay_s: float, case: RequestCase, deadline_s: float) -> Attempt:
         await self.sleep(delay_s)
         return await self.transport(case.request, deadline_s=deadline_s)
+
+
+def _without_those_late_for_others(results: Sequence[CaseResult], share: float) -> list[CaseResult]:
+    """Return the results; late ones have no result if other programs took a share of the processor time for it."""
+    if not share:
+        return list(results)
+    detail = f"{BUSY_MACHINE}{share:.0%} of this machine's processor time: check again when it has less to do"
+    return [
+        one._replace(attempt=replace(one.attempt, outcome=Outcome.CANCELLED, detail=detail))
+        if one.attempt.outcome is Outcome.TIMED_OUT
+        else one
+        for one in results
+    ]
 
 
 def _is_given_up(attempt: Attempt) -> bool:

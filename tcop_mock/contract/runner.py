@@ -17,6 +17,7 @@ from tcop_mock.contract.failed_calls import CallAwareTransport
 from tcop_mock.contract.findings import Failure
 from tcop_mock.contract.limits import BoundedWaitTransport, RequestSlots
 from tcop_mock.contract.liveness import Liveness, head_only
+from tcop_mock.contract.machine_load import MachineLoad
 from tcop_mock.contract.misreadings import misread_failure
 from tcop_mock.contract.observation import EffectObservation
 from tcop_mock.contract.phase_run import PhaseRun, Repeater
@@ -251,6 +252,7 @@ class ContractRun:
 
     def _concurrent_runner(self, factory: CaseFactory, preflight: Preflight) -> RequestRunner:
         """Return the runner that sends requests of clauses concurrently."""
+        receiver = self.plan.observation.receiver
         runner = RequestRunner(
             self._bounded,
             self.sleep,
@@ -259,6 +261,7 @@ class ContractRun:
             preflight.in_flight,
             slots=self._slots(factory, preflight),
             body_timeout_s=LATE_BODY_TIMEOUT_S if preflight.slow else BODY_TIMEOUT_S,
+            machine_load=MachineLoad(receiver, self.clock) if receiver else None,
         )
         if is_refused(preflight.attempt):
             reasons = preflight.attempt.parse_errors

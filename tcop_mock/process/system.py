@@ -16,6 +16,10 @@ _LISTEN = "0A"  # include/net/tcp_states.h: TCP_LISTEN
 _INODE_COLUMN = 9
 _USER_TIME_COLUMN = 11
 """Index of the user time in ``/proc/PID/stat``, after the name of the program; the system time follows."""
+_TIME_COLUMNS = 8
+"""Number of columns of the times of processors in ``/proc/stat``; those of guests are part of others."""
+_IDLE_COLUMNS = slice(3, 5)
+"""Idle, and waiting for disks."""
 _RESERVING_RUNTIMES = ("libjvm.so", "libcoreclr.so")
 """Libraries of runtimes that take memory for garbage as long as there is some: of Java and of .NET."""
 
@@ -30,6 +34,38 @@ class ProcessSize(NamedTuple):
     """CPU time in seconds since they started."""
     reserves_memory: bool = False
     """Whether a runtime with late garbage collection holds the memory, so that its size is not a sign of a leak."""
+
+
+class ProcessorTimes(NamedTuple):
+    """Time of all processors since the start of the system."""
+
+    total_s: float
+    idle_s: float
+
+
+class ThreadTimes(NamedTuple):
+    """Time of a thread."""
+
+    ran_s: float
+    waited_s: float
+    """How long it was ready to run and had no processor."""
+
+
+def processor_times(proc: Path = _PROC) -> ProcessorTimes | None:
+    """Return the time of all processors; ``None`` without proc(5)."""
+    with suppress(OSError, ValueError):
+        ticks = list(map(int, (proc / "stat").read_text().splitlines()[0].split()[1 : 1 + _TIME_COLUMNS]))
+        per_second = os.sysconf("SC_CLK_TCK")
+        return ProcessorTimes(sum(ticks) / per_second, sum(ticks[_IDLE_COLUMNS]) / per_second)
+    return None
+
+
+def thread_times(proc: Path = _PROC) -> ThreadTimes | None:
+    """Return the time of the calling thread; ``None`` if the system does not measure it."""
+    with suppress(OSError, ValueError):
+        ran_ns, waited_ns, _ = map(int, (proc / "thread-self" / "schedstat").read_text().split())
+        return ThreadTimes(ran_ns / 1e9, waited_ns / 1e9)
+    return None
 
 
 def size_of(pids: Iterable[int], proc: Path = _PROC) -> ProcessSize | None:

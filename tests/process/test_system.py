@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tcop_mock.process.system import ProcessSize, listening_addresses, processes_with, size_of
+from tcop_mock.process.system import (
+    ProcessSize,
+    listening_addresses,
+    processes_with,
+    processor_times,
+    size_of,
+    thread_times,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,3 +85,16 @@ def test_the_size_of_processes_is_added_up(tmp_path: Path) -> None:
     assert size_of([1, 4], tmp_path) == ProcessSize(2048, 2, 1.0, reserves_memory=False)
     assert size_of([1, 2, 3], tmp_path) == ProcessSize(5120, 4, 2.0, reserves_memory=True)
     assert size_of([3], tmp_path) is None
+
+
+def test_the_times_of_processors_and_of_this_thread_are_read(tmp_path: Path) -> None:
+    """Guests are part of others, waiting for disks is idle; without such files there is nothing."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    columns = " ".join(str(number * ticks) for number in (1, 2, 3, 4, 5, 6, 7, 8, 100, 100))
+    (tmp_path / "stat").write_text(f"cpu  {columns}\ncpu0 1 1 1 1\n")
+    assert processor_times(tmp_path) == (36.0, 9.0)
+    assert thread_times(tmp_path) is None
+    (tmp_path / "thread-self").mkdir()
+    (tmp_path / "thread-self" / "schedstat").write_text("1500000000 250000000 7\n")
+    assert thread_times(tmp_path) == (1.5, 0.25)
+    assert processor_times(tmp_path / "nowhere") is None
