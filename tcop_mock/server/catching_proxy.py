@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tcop_mock.server.messages import ReceivedRequest
 
 _READ_BYTES = 65_536
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+"""Linux has it: tcp(7)."""
 _T = TypeVar("_T")
 _MAX_CONNECT_BYTES = 16_384
 _MAX_HOSTS = 200
@@ -117,6 +120,28 @@ try:
 except ImportError:
     sys.modules["sitecustomize"] = _own  # site looks for it there
 """
+
+
+class QuickReader:
+    """Reads from a connection, and acknowledges what has arrived before it waits for more.
+
+    Clients send the head and the body of a request apart. urllib3 turns Nagle's algorithm on for proxies, so it sends
+    the body when the head is acknowledged, which Linux delays by 40 ms.
+
+    Args:
+        reader: bytes from the client.
+        writer: has the socket.
+    """
+
+    def __init__(self, reader: ByteReader, writer: ByteWriter) -> None:
+        self._reader, self._socket = reader, writer.get_extra_info("socket")
+
+    async def read(self, n: int = _READ_BYTES, /) -> bytes:
+        """Return up to ``n`` bytes; none at the end."""
+        if _QUICKACK is not None and self._socket is not None:
+            with contextlib.suppress(OSError):  # the client is gone
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return await self._reader.read(n)
 
 
 class TlsStream:
@@ -287,6 +312,7 @@ class CatchingProxy(HttpServer):
     async def serve_requests(self, reader: ByteReader, writer: ByteWriter, received: bytes = b"") -> None:
         """Serve the requests of one connection: in a tunnel, inside TLS, or plain."""
         self.log.connections += 1
+        reader = QuickReader(reader, writer)
         async with asyncio.timeout(self.timeout_s):
             received = received or await reader.read(_READ_BYTES)
         if received.startswith(b"CONNECT "):

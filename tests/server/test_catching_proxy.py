@@ -12,12 +12,13 @@ import ssl
 import stat
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tcop_mock.errors import UsageError
-from tcop_mock.server.catching_proxy import CallLog, CatchingProxy, TlsStream, proxy_environment
+from tcop_mock.server.catching_proxy import CallLog, CatchingProxy, QuickReader, TlsStream, proxy_environment
 from tcop_mock.server.caught_hosts import CaughtHosts
 from tcop_mock.server.certificates import CertificateAuthority
 from tcop_mock.server.downstream import DownstreamRecorder
@@ -584,3 +585,40 @@ def test_node_leads_connections_to_the_proxy(tmp_path: Path) -> None:
             connection, _ = server.accept()
             with connection:
                 assert connection.recv(5) == b"hello"
+
+
+class RecordingSocket:
+    """A socket that records its options, and may be closed."""
+
+    def __init__(self, *, is_closed: bool = False) -> None:
+        self.options: list[tuple[int, int, int]] = []
+        self._is_closed = is_closed
+
+    def setsockopt(self, *option: int) -> None:
+        """Record an option."""
+        if self._is_closed:
+            raise OSError(9, "Bad file descriptor")
+        self.options.append(option)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", [12, None], ids=["Linux", "other systems"])
+def test_what_arrived_is_acknowledged_before_more_is_waited_for(
+    option: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client with Nagle's algorithm sends the body then; without that each message takes 40 ms on Linux."""
+    monkeypatch.setattr("tcop_mock.server.catching_proxy._QUICKACK", option)
+    for found in (RecordingSocket(), RecordingSocket(is_closed=True), None):
+
+        async def read(found: RecordingSocket | None = found) -> list[bytes]:
+            received = asyncio.StreamReader()
+            writer: Any = SimpleNamespace(get_extra_info=lambda _name: found)
+            reader = QuickReader(received, writer)
+            received.feed_data(b"head")
+            parts = [await reader.read()]
+            received.feed_data(b"body")
+            return [*parts, await reader.read(2)]
+
+        assert asyncio.run(read()) == [b"head", b"bo"]
+        if found is not None:
+            is_set = option is not None and not found._is_closed
+            assert found.options == [(socket.IPPROTO_TCP, option, 1)] * 2 * is_set
