@@ -8,6 +8,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from tcop_mock.callbacks.pieces import FIRST_DAY
 from tcop_mock.contract.builders_effects import control_scenario, lifecycle_scenario
 from tcop_mock.contract.effect_assertions import ABOUT_EVERYTHING
 from tcop_mock.contract.effect_poller import Backlog, EffectPoller
@@ -49,7 +50,10 @@ _SERVICES = {
 """Stub services by the prerequisite that the receiver forwards to one of them."""
 _LEARN_INTERVAL_S = 0.1
 _COMPARISON = "effects_match"
-_NO_CALL = "it called none; does it keep its alarms itself, or does its client ignore the proxy?"
+_NO_CALL = (
+    "it called none; does it keep its alarms itself, does its client ignore the proxy, or does it drop old alarms? "
+    f"Those of this run began in {FIRST_DAY.year}"
+)
 
 
 @runtime_checkable
