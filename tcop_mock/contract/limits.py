@@ -31,14 +31,6 @@ _ROUNDING = 0.99
 _LATE_SHARE, _MAX_LATE_SHARE = 0.2, 0.8
 """The share of the deadline after which an answer is late; the larger one if a plain callback takes long, too."""
 _SOON_FACTOR = 1.5
-_DEFAULT_BACKOFF_S = 1.0
-_MAX_BACKOFF_S = 5.0
-
-
-def backoff_s(attempt: Attempt) -> float:
-    """Return how long to wait before a retry: the Retry-After of the response, limited."""
-    retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
-    return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from tcop_mock.contract.assertions import FAILED_CALL
 from tcop_mock.contract.case_factory import PLAIN_SHAPE
 from tcop_mock.contract.case_pattern import common_pattern
-from tcop_mock.contract.limits import backoff_s
 from tcop_mock.domain.callback import Form
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 from tcop_mock.errors import TargetError
@@ -49,6 +48,7 @@ _BUSY_SHARE = 0.4
 _STARTING_STATUSES = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+_DEFAULT_BACKOFF_S, _MAX_BACKOFF_S = 1.0, 5.0
 _BUSY_S = 10.0
 """How long a receiver may answer that a callback shall come later: it loads its data, or has a limit."""
 _UNAVAILABLE_STATUSES = _STARTING_STATUSES - {HTTPStatus.NOT_FOUND}
@@ -124,6 +124,12 @@ class Preflight:
         """Return whether a plain callback is answered so late, though in time, that a run does not end in that time."""
         is_slow = self.attempt.duration_s > _MAX_SLOW_SHARE * self.deadline_s
         return is_slow and not self.slow and _MIN_ROUNDS * self.attempt.duration_s > time_s
+
+
+def backoff_s(attempt: Attempt) -> float:
+    """Return how long to wait before a retry: the Retry-After of the response, limited."""
+    retry_after = next((value for name, value in attempt.headers if name.lower() == "retry-after"), "")
+    return min(float(retry_after), _MAX_BACKOFF_S) if retry_after.isdecimal() else _DEFAULT_BACKOFF_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,10 @@ from tcop_mock.contract.assertions import (
 from tcop_mock.contract.clause_outcome import ClauseOutcome, Exclusion, main_case, refusal
 from tcop_mock.contract.clauses import assertion_of
 from tcop_mock.contract.findings import Failure, failures_of
-from tcop_mock.contract.limits import Rank, RequestSlots, backoff_s
+from tcop_mock.contract.limits import Rank, RequestSlots
 from tcop_mock.contract.machine_load import share_of_others
 from tcop_mock.contract.plan import is_about_answer_time, is_about_timing
+from tcop_mock.contract.preflight import backoff_s
 from tcop_mock.domain.contract import CredentialVariant, Level, SendOrder
 from tcop_mock.domain.delivery import AUTH_REJECTION_STATUSES, RETRY_LATER_STATUSES, Attempt, Outcome
 
