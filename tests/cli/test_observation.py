@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shlex
 import socket
 import sys
@@ -400,12 +401,13 @@ def test_a_planted_bug_fails_and_is_seen_again(tcop: RunCommand, command: str) -
 
 
 def test_a_host_that_is_not_caught_is_named(tcop: RunCommand, command: str) -> None:
-    """A receiver that needs the call cannot be checked without the flag that catches it; then it is an effect."""
+    """With the flag that catches it; then it is an effect. Without it a receiver that needs it is not judged."""
     run = f"ROBOT=http://alerts.example.com {command}"
     done = tcop("check", "/", "--run", run, "--clauses", "TCM304,TCM501", *FAST)
-    assert done.exit_code == 3
-    assert "1 call to alerts.example.com was refused: --catch-host alerts.example.com=json answers" in done.stderr
-    assert ": a plain callback is " in done.stderr.splitlines()[-1]
+    host = r"alerts\.example\.com"
+    line = rf"is not answered after a call that failed: \d calls? to {host} w\w+ refused: --catch-host {host}=json an"
+    assert re.search(line, done.stderr), done.stderr
+    assert (done.exit_code, done.stdout) == (3, "")
     caught = tcop("check", "/", "--run", run, "--catch-host", "alerts.example.com=json", "--clauses", "TCM501", *FAST)
     assert results_by_code(caught) == {"TCM501": "pass"}
 
