@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from incident_receiver import IncidentReceiver, wecom_message
+from forwarded_messages import wecom_message
+from incident_receiver import IncidentReceiver
 from incident_receivers import CONFORMING, MUTANTS, PAGERDUTY_RECEIVER, WECOM_RECEIVER, check_with_observer
 from receiver_factories import CREDENTIALS
 from run_check import failed_codes
