@@ -56,10 +56,10 @@ class EffectPoller:
     _sent_values: frozenset[str] | None = field(default=None, init=False, repr=False)
     _names_cache: dict[str, bool] = field(default_factory=dict, init=False)
     """Whether a text shows one of those values."""
-    _last_counts: dict[str, int] = field(default_factory=dict, init=False)
-    """Number of effects of all scenarios in the last snapshot, by object."""
+    _last_counts: dict[str, tuple[int, int]] = field(default_factory=dict, init=False)
+    """Numbers of effects and of open incidents of all scenarios in the last snapshot, by object."""
     last_change_s: float = field(default=0.0, init=False)
-    """Time of the last change of that number: until then the receiver was busy."""
+    """Time of the last change of these numbers: until then the receiver was busy."""
     backlog: Backlog | None = field(default=None, repr=False)
     """Distinguishes lost effects from queued ones; ``None``: all missing effects are lost."""
 
@@ -74,10 +74,10 @@ class EffectPoller:
             for token in scenario.other_object_ids:
                 if not any(token in effect.text for effect in effects_now.effects):
                     effects_now = effects_now.merge(await self.observer.observe(token))
-        visible_count = len(effects_now.effects) + len(effects_now.open_incidents or ())
-        if self._last_counts.get(scenario.object_id, visible_count) != visible_count:
+        counts = len(effects_now.effects), len(effects_now.open_incidents or ())
+        if self._last_counts.get(scenario.object_id, counts) != counts:
             self.last_change_s = self.clock()
-        self._last_counts[scenario.object_id] = visible_count
+        self._last_counts[scenario.object_id] = counts
         if scenario.names_no_alarm:
             return effects_now.filter(lambda effect: not self._names_an_alarm(effect))
         tokens = scenario.unique_tokens

@@ -279,6 +279,15 @@ def test_a_refused_alarm_reports_nothing_about_effects() -> None:
     assert "answered 422 (TCM101)" in reason_text(item)
 
 
+def test_resolves_in_a_slow_queue_are_not_a_standstill() -> None:
+    """Each resolve sends a message and closes an incident, one a second; the burst behind them is waited for."""
+    receiver = PAGERDUTY_RECEIVER(one_by_one=True, pause_s=1.0)
+    verdict = check_with_observer(receiver, ["TCM101", "TCM516"], effect_timeout_s=5.0, max_time_s=300.0)
+    assert {item.clause.code: item.status for item in verdict.results} == dict.fromkeys(
+        ["TCM101", "TCM516"], ClauseStatus.PASS
+    )
+
+
 def test_what_a_receiver_does_not_do_is_not_run() -> None:
     """Clauses about offsets and restarts are not run for a receiver that has neither."""
     verdict = check_with_observer(IncidentReceiver("shifts-twice"), ["TCM102", "TCM513", "TCM518"])
