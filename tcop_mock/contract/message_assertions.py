@@ -63,7 +63,7 @@ _MENTIONS = {
     "/slack": r"<!(?:channel|here|everyone)(?:\|[^>]*)?>",
     "/feishu": r"<at (?:user_id|id)=\"?all\"?",
 }
-"""How each service is told to notify everybody. Elsewhere no text does that."""
+"""The mention that notifies everybody, by service. Texts of other services have none."""
 _DISCORD_MENTION = re.compile(r"@(?:everyone|here)\b")
 _MACHINE_PLACES = frozenset({"/json"})
 """Services that no person reads."""

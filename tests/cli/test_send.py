@@ -57,7 +57,7 @@ SECRETS = {CREDENTIALS.password.reveal(), "p%C3%A4", "7Kq2", CREDENTIALS.token()
 
 
 class Recorder:
-    """Answers with the statuses in turn, the last one for ever, and keeps what it got."""
+    """Answers with the statuses in turn, the last one forever, and keeps what it got."""
 
     def __init__(self, *statuses: int) -> None:
         self.received: list[ReceivedRequest] = []

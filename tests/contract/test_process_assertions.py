@@ -45,7 +45,7 @@ class SimulatedReceiver:
         dies_after: after how many alarms it ends.
         queue_kib: how much memory a waiting alarm takes.
         works_s: how long it works on an alarm after its answer; without end if it is more than 1000.
-        stop_s: how long it takes to end; ``None``: for ever.
+        stop_s: how long it takes to end; ``None``: forever.
         output: what it prints for each callback.
         has_size: whether the system reports its size.
         starts: how often it can start again.

@@ -109,7 +109,7 @@ def test_what_cannot_be_checked_for_others_is_not_failed() -> None:
 
 @pytest.mark.parametrize("took_s, limit_s, codes", [(0.0, 3, set()), (0.3, 30, set()), (1.0, 60, {"TCM103"})])
 def test_a_conforming_slow_receiver_is_checked_whole(took_s: float, limit_s: float, codes: set[str]) -> None:
-    """It serves callbacks concurrently, so many are in flight; TCM103 asks for answers within a second."""
+    """All clauses have a result, because many requests are in flight. TCM103 fails a receiver that needs a second."""
     verdict, duration_s, _ = check_timed(always(Timing(took_s)))
     assert (failed_codes(verdict), open_codes(verdict)) == (codes, set())
     assert duration_s <= limit_s

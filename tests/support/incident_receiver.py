@@ -414,7 +414,7 @@ class IncidentReceiver:
             notice["recovered_at"] = f"{end + timedelta(hours=8):%Y-%m-%d %H:%M:%S}"
         elif self.bug == "shows-the-start-as-the-end":
             notice["recovered_at"] = start.isoformat()
-        elif self.bug == "knows-when-it-was-told":
+        elif self.bug == "shows-the-time-of-receipt":
             notice |= {"received_at": str(datetime.now(_BEIJING)), "closed_at": str(datetime.now(_BEIJING))}
         else:
             notice["recovered_at"] = end.isoformat()

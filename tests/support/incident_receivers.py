@@ -48,6 +48,8 @@ CONFORMING: dict[str, Callable[[], IncidentReceiver]] = {
     "forwards-to-DingTalk": DINGTALK_RECEIVER,
     "forwards-to-Feishu": FEISHU_RECEIVER,
     "forwards-one-by-one-with-a-limit-of-30-s": partial(WECOM_RECEIVER, one_by_one=True, time_limit_s=30.0),
+    "shows-the-time-of-receipt": partial(IncidentReceiver, "shows-the-time-of-receipt"),
+    "writes-a-clock-of-12-hours-with-AM-and-PM": partial(IncidentReceiver, "writes-a-clock-of-twelve-hours"),
     "writes-a-row-about-the-verification": partial(IncidentReceiver, "audits-the-verification"),
     "needs-credentials": partial(WECOM_RECEIVER, credentials=CREDENTIALS),
 }
@@ -147,7 +149,7 @@ MUTANTS: dict[str, Callable[[], IncidentReceiver]] = {
     "TCM538-forwards-the-unknown-as-a-resolve": partial(WECOM_RECEIVER, "takes-the-unknown-for-a-resolve"),
     "TCM539-shows-no-state-of-events": partial(WECOM_RECEIVER, "shows-no-state-of-events"),
     "TCM539-shows-the-state-last": partial(WECOM_RECEIVER, "shows-the-state-last"),
-    "TCM540-knows-an-alarm-for-ever": partial(WECOM_RECEIVER, "key-without-since"),
+    "TCM540-remembers-resolved-alarms": partial(WECOM_RECEIVER, "key-without-since"),
     "TCM541-writes-the-whole-list-back": partial(IncidentReceiver, "writes-the-whole-list-back"),
     "TCM532-drops-what-is-not-ascii": partial(WECOM_RECEIVER, "drops-what-is-not-ascii"),
     "TCM542-shows-a-fixed-unit": partial(WECOM_RECEIVER, "shows-a-fixed-unit"),
