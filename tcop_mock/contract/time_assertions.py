@@ -108,7 +108,7 @@ def _shifted_apart(shift_sets: Sequence[set[tuple[float, bool]]], sent_times: Se
 
     A clock of twelve hours without a.m. and p.m. shows the end of an alarm before its start.
     """
-    if len(shift_sets) < 2 or any(has_offset for shifts in shift_sets for _, has_offset in shifts):  # noqa: PLR2004
+    if len(shift_sets) < 2 or any(has_offset for shifts in shift_sets for _, has_offset in shifts):  # noqa: PLR2004 - a start and an end
         return None
     if (sent_times[1] - sent_times[0]).total_seconds() % _ZONE_STEP_S == 0:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -169,8 +169,8 @@ EVENT = {
 def test_the_samples_of_events_are_named() -> None:
     """Samples of events are recognised: of 2018 with a policyId, of 2022 without one, and captured ones of 2021."""
     for policy in ({"policyId": "policy-n4exeh88"}, {}):
-        body: Any = EVENT | {"alarmPolicyInfo": {**EVENT["alarmPolicyInfo"], **policy}}  # type: ignore[dict-item] # a body
-        result = FINDER.validate_tree(body)
+        event: dict[str, Any] = {**EVENT, "alarmPolicyInfo": cast("dict[str, Any]", EVENT["alarmPolicyInfo"]) | policy}
+        result = FINDER.validate_tree(event)
         assert (named(result), result.form) == (("cvm/events",), Form.DOCUMENTED)
     body = EVENT | {"additionalMsg": [], "durationTime": 0}
     result = FINDER.validate_tree(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from run_check import failed_codes
@@ -71,8 +71,8 @@ def test_a_receiver_that_is_late_by_itself_has_no_excuse(sample: LoadSample | No
 def test_a_sample_has_the_times_of_the_receiver_and_of_the_run() -> None:
     """They grow; without a size of the receiver there is no sample."""
     size = ProcessSize(1, 1, 100.0)
-    sample = asyncio.run(MachineLoad(SizedReceiver(size), monotonic_s).sample())  # type: ignore[arg-type]
-    assert asyncio.run(MachineLoad(SizedReceiver(None), monotonic_s).sample()) is None  # type: ignore[arg-type]
+    sample = asyncio.run(MachineLoad(cast("Any", SizedReceiver(size)), monotonic_s).sample())
+    assert asyncio.run(MachineLoad(cast("Any", SizedReceiver(None)), monotonic_s).sample()) is None
     if sys.platform == "linux":
         assert sample is not None
         assert sample.own_s > 100.0
